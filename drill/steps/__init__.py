@@ -1,0 +1,1 @@
+"""One file per step kind: the extension point of drill."""

@@ -1,0 +1,75 @@
+"""The extension point: a step kind is one class in one file; this registry finds it without any other file changing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from drill.model.effects import Effect, Outputs, Resume
+from drill.model.ports import Attempt, World
+
+
+class Params(BaseModel):
+    """What a scenario may write under a step kind. An unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+P = TypeVar("P", bound=Params)
+
+
+class Step(Generic[P]):
+    """One kind of work. Stateless: everything it knows comes in its parameters, its world and its attempt.
+
+    A step knows nothing of time-outs, retries, journal, threads or the engine.
+    """
+
+    kind: ClassVar[str]
+    params: ClassVar[type[Params]]
+    title: ClassVar[tuple[str, str]]
+    """What it does, in English and Chinese, for people."""
+    resume: ClassVar[Resume] = Resume.RERUN
+    no_return: ClassVar[bool] = False
+    """Once it has started, nothing rolls back by itself."""
+    default_timeout_s: ClassVar[float] = 600.0
+
+    def preview(self, params: P, world: World) -> list[Effect]:
+        """What running it now would change; changes nothing. Empty: nothing is left to do."""
+        raise NotImplementedError
+
+    def run(self, params: P, world: World, attempt: Attempt) -> Outputs:
+        """Do it and return what later steps may use. Raises: StepError."""
+        raise NotImplementedError
+
+    def undo(self, params: P, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
+        """Take the effect back, from what `register_undo` wrote. Idempotent. Raises: StepError."""
+        raise NotImplementedError
+
+
+ENTRY_POINT_GROUP = "drill.steps"
+
+
+@cache
+def registry() -> Mapping[str, Step[Any]]:
+    """Every step kind by its name: ours, and those of installed packages that declare a `drill.steps` entry point."""
+    found: dict[str, Step[Any]] = {}
+    package = importlib.import_module("drill.steps")
+    for module in pkgutil.iter_modules(package.__path__, "drill.steps."):
+        importlib.import_module(module.name)
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        entry.load()
+    for cls in _leaves(Step):
+        if hasattr(cls, "kind"):
+            found[cls.kind] = cls()
+    return found
+
+
+def _leaves(cls: type[Step[Any]]) -> list[type[Step[Any]]]:
+    below = cls.__subclasses__()
+    return [cls, *(leaf for sub in below for leaf in _leaves(sub))]

@@ -1,0 +1,1 @@
+"""Renders facts for people and machines: HTML, terminal, JSON."""
