@@ -1,0 +1,170 @@
+"""The journal in a SQL database: append-only, gapless, chained, each fact once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from drill.model.errors import JournalBroken
+from drill.model.events import GENESIS, Draft, Fact, Kind, canonical, fact_from_row, seal, stamp
+
+JOURNAL_VERSION = 1
+_FOLLOW_POLL_S = 0.03
+_metadata = sa.MetaData()
+_drills = sa.Table(
+    "drill_head",
+    _metadata,
+    sa.Column("ordinal", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("drill", sa.Text, nullable=False, unique=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("token", sa.Integer, nullable=False),
+)
+_facts = sa.Table(
+    "fact",
+    _metadata,
+    sa.Column("drill", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("mono_s", sa.Float, nullable=False),
+    sa.Column("epoch", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.UniqueConstraint("drill", "key"),
+)
+_version = sa.Table("journal_version", _metadata, sa.Column("version", sa.Integer, nullable=False))
+
+
+class SqlJournal:
+    """Facts in the tables `drill_head` and `fact`. Safe for many processes and threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        with _translated():
+            self._prepare()
+
+    def _prepare(self) -> None:
+        _metadata.create_all(self._engine)
+        with self._write() as connection:
+            found = connection.execute(sa.select(_version.c.version)).scalar()
+            if found is None:
+                connection.execute(_version.insert().values(version=JOURNAL_VERSION))
+        if found is not None and found > JOURNAL_VERSION:
+            raise JournalBroken(
+                f"the journal was written by a newer release (format {found}, this one reads {JOURNAL_VERSION}).",
+                code="J005",
+                fix="Use the newer release; nothing was changed.",
+            )
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def append(self, drill: str, drafts: Sequence[Draft], *, token: int | None = None) -> list[Fact]:
+        if not drafts:
+            return []
+        with _translated(), self._write() as connection:
+            seq, digest = self._head(connection, drill, token)
+            stored = self._stored(connection, drill, [draft.key for draft in drafts])
+            out, fresh = [], []
+            for draft in drafts:
+                if draft.key not in stored:
+                    fact = seal(drill, seq + 1, draft, digest)
+                    seq, digest = fact.seq, fact.digest
+                    stored[draft.key] = fact
+                    fresh.append({**fact.row(), "data": canonical(fact.data)})
+                out.append(stored[draft.key])
+            if fresh:
+                connection.execute(_facts.insert(), fresh)
+                connection.execute(_drills.update().where(_drills.c.drill == drill).values(seq=seq, digest=digest))
+            return out
+
+    def _head(self, connection: sa.Connection, drill: str, token: int | None) -> tuple[int, str]:
+        query = sa.select(_drills.c.seq, _drills.c.digest, _drills.c.token).where(_drills.c.drill == drill).with_for_update()
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            connection.execute(_drills.insert().values(drill=drill, seq=0, digest=GENESIS, token=0))
+            return 0, GENESIS
+        if token is not None and token < row.token:
+            raise JournalBroken(
+                f"another engine has taken over the drill {drill!r} (its token is {row.token}, ours is {token}).",
+                code="J010",
+                fix="This engine stops; look at `drill status` for the one that goes on.",
+            )
+        return row.seq, row.digest
+
+    @staticmethod
+    def _stored(connection: sa.Connection, drill: str, keys: Sequence[str]) -> dict[str, Fact]:
+        query = sa.select(_facts).where(_facts.c.drill == drill, _facts.c.key.in_(keys))
+        return {row.key: _to_fact(row) for row in connection.execute(query)}
+
+    def read(self, drill: str, *, after: int = 0, kinds: frozenset[Kind] | None = None) -> list[Fact]:
+        query = sa.select(_facts).where(_facts.c.drill == drill, _facts.c.seq > after).order_by(_facts.c.seq)
+        if kinds is not None:
+            query = query.where(_facts.c.kind.in_(sorted(kinds)))
+        with _translated(), self._engine.connect() as connection:
+            return [_to_fact(row) for row in connection.execute(query)]
+
+    def follow(self, drill: str, *, after: int, wait_s: float) -> list[Fact]:
+        until = time.monotonic() + wait_s
+        while not (found := self.read(drill, after=after)) and time.monotonic() < until:
+            time.sleep(_FOLLOW_POLL_S)
+        return found
+
+    def find(self, drill: str, key: str) -> Fact | None:
+        with _translated(), self._engine.connect() as connection:
+            return self._stored(connection, drill, [key]).get(key)
+
+    def drills(self) -> list[str]:
+        with _translated(), self._engine.connect() as connection:
+            return list(connection.execute(sa.select(_drills.c.drill).order_by(_drills.c.ordinal)).scalars())
+
+    def take_token(self, drill: str) -> int:
+        """A fencing token above every earlier one; from now on writes that carry an older token are refused."""
+        with _translated(), self._write() as connection:
+            self._head(connection, drill, None)
+            connection.execute(_drills.update().where(_drills.c.drill == drill).values(token=_drills.c.token + 1))
+            return int(connection.execute(sa.select(_drills.c.token).where(_drills.c.drill == drill)).scalar_one())
+
+
+def _to_fact(row: sa.Row[tuple[object, ...]]) -> Fact:
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    at = datetime.fromisoformat(fields["at"])
+    return fact_from_row({**fields, "at": stamp(at), "data": json.loads(fields["data"])})
+
+
+_CAUSES = (
+    ("is full", "J020", "the disk is full", "Free space, then `drill resume`: what was written is safe."),
+    ("readonly", "J021", "the database is read-only", "Make it writable for this user, then `drill resume`."),
+    ("read-only", "J021", "the database is read-only", "Make it writable for this user, then `drill resume`."),
+    ("malformed", "J004", "the file is damaged", "Restore it from a copy; nothing was overwritten."),
+    ("not a database", "J004", "the file is not a database", "Restore it from a copy; nothing was overwritten."),
+    ("no such table", "J004", "the file lacks its tables", "Restore it from a copy; nothing was overwritten."),
+    ("unable to open", "J022", "the file cannot be opened", "Check that DRILL_HOME exists and is readable and writable by this user."),
+)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        text = str(error.orig)
+        for sign, code, what, fix in _CAUSES:
+            if sign in text:
+                raise JournalBroken(f"the journal cannot be used: {what} ({text}).", code=code, fix=fix) from error
+        raise JournalBroken(
+            f"the journal's database does not answer as it should ({text}).", code="J023", fix="Check the database, then `drill resume`."
+        ) from error

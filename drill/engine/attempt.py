@@ -1,0 +1,193 @@
+"""Runs one step to its end: reads the journal before it works, counts retries from it, bounds every try in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drill.engine.expressions import render
+from drill.engine.record import Recorder
+from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, StepError
+from drill.model.events import Fact, Kind
+from drill.model.plan import Plan, PlannedStep
+from drill.model.ports import Artifacts, World
+from drill.model.progress import Progress, StepProgress
+from drill.steps.base import Step
+
+Result = dict[str, Any]
+"""What a reserved node hands to the conductor: `status` is ok, failed, stopped, declined, expired or blocked."""
+
+_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_WAIT_POLL_S = 0.03
+
+
+class StepAttempt:
+    """One try, as the step sees it (port Attempt)."""
+
+    def __init__(self, recorder: Recorder, planned: PlannedStep, *, number: int, artifacts: Artifacts) -> None:
+        self.drill = recorder.drill
+        self.step = planned.id
+        self.number = number
+        self._recorder = recorder
+        self._planned = planned
+        self._artifacts = artifacts
+        self._until_s = recorder.clock.mono_s() + planned.timeout_s
+        self._notes = 0
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"phase": self._planned.phase, "step": self.step, "attempt": self.number}
+
+    def progress(self, what: str, **fields: Any) -> None:
+        self._notes += 1
+        key = f"{self.step}/{self.number}/progress/{self._recorder.clock.epoch}/{self._notes}"
+        self._recorder.say(Kind.STEP_PROGRESSED, key, what=what, **fields, **self._where)
+
+    def witness(self, kind: Kind, key: str, **fields: Any) -> None:
+        self._recorder.say(kind, key, **fields)
+
+    def register_undo(self, undo: Mapping[str, Any]) -> None:
+        self._recorder.say(Kind.UNDO_REGISTERED, f"{self.step}/undo", phase=self._planned.phase, step=self.step, undo=dict(undo))
+
+    def registered_undo(self) -> Mapping[str, Any] | None:
+        return self._recorder.look(lambda progress: progress.step(self.step).undo)
+
+    def stopping(self) -> bool:
+        if self.remaining_s() <= 0:
+            return True
+        return self._recorder.look(lambda progress: bool(progress.abort) and not progress.no_return, fresh=False)
+
+    def remaining_s(self) -> float:
+        return self._until_s - self._recorder.clock.mono_s()
+
+    def artifact(self, name: str, content: bytes) -> str:
+        return self._artifacts.put(self.drill, name, content)
+
+    def wait_for(self, kind: Kind, match: Callable[[Fact], bool]) -> Fact:
+        after = 0
+        while not self.stopping():
+            for fact in self._recorder.journal.read(self.drill, after=after, kinds=frozenset({kind})):
+                after = fact.seq
+                if match(fact):
+                    return fact
+            self._recorder.clock.sleep(_WAIT_POLL_S)
+        raise Retryable(f"no {kind} was seen before this try ended.", code="A190", fix="See whether its witness (observer, detector) runs.")
+
+
+class StepRunner:
+    """Runs the steps of one plan against one world."""
+
+    def __init__(self, plan: Plan, *, kinds: Mapping[str, Step[Any]], world: World, recorder: Recorder, artifacts: Artifacts) -> None:
+        self._plan = plan
+        self._kinds = kinds
+        self._world = world
+        self._recorder = recorder
+        self._artifacts = artifacts
+
+    def run(self, planned: PlannedStep) -> Result:
+        """Bring the step to its end; a step that has ended already is not run again."""
+        done = self._settled(planned)
+        while done is None:
+            row = self._look(planned)
+            done = self._try(planned, number=row.attempts + 1)
+        return done
+
+    def _look(self, planned: PlannedStep) -> StepProgress:
+        return self._recorder.look(lambda progress: progress.step(planned.id))
+
+    def _settled(self, planned: PlannedStep) -> Result | None:
+        """The end the journal already knows, or nothing when there is work to do; marks what a dead engine left running."""
+        row = self._look(planned)
+        if row.state in {"succeeded", "skipped"}:
+            return {"status": "ok"}
+        if self._recorder.look(lambda progress: bool(progress.abort)):
+            return {"status": "stopped"}
+        if planned.skip:
+            self._recorder.say(
+                Kind.STEP_SKIPPED, f"{planned.id}/skipped", phase=planned.phase, step=planned.id, reason="the scenario says skip"
+            )
+            return {"status": "ok"}
+        if row.running is not None:
+            where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": row.running}
+            self._recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
+        return None
+
+    def resolve(self, planned: PlannedStep) -> Any:
+        """The step's parameters with their expressions filled in. Raises: Fatal: an expression has no value yet (A201)."""
+        progress_steps = self._recorder.look(
+            lambda progress: {name: dict(row.outputs) for name, row in progress.steps.items() if row.outputs}
+        )
+        sites = {site.id: dict(self._world.ground.attributes(site.id)) for site in self._plan.sites}
+        try:
+            params = render(planned.params, steps=progress_steps, sites=sites)
+            return self._kinds[planned.kind].params.model_validate(params)
+        except (ValueError, DrillError) as error:
+            raise Fatal(
+                f"the parameters of {planned.id} cannot be filled in: {error}",
+                code="A201",
+                fix="See what the earlier step put out with `drill show`.",
+            ) from error
+
+    def _try(self, planned: PlannedStep, *, number: int) -> Result | None:
+        step = self._kinds[planned.kind]
+        where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
+        self._recorder.say(Kind.STEP_STARTED, f"{planned.id}/{number}/started", kind=planned.kind, no_return=planned.no_return, **where)
+        attempt = StepAttempt(self._recorder, planned, number=number, artifacts=self._artifacts)
+        try:
+            outputs = step.run(self.resolve(planned), self._world, attempt)
+        except StepError as error:
+            return self._failed(planned, number, error)
+        except JournalBroken:
+            raise
+        except Exception as error:  # noqa: BLE001 - recorded as the failure of this step, with its type; nothing is swallowed
+            return self._failed(planned, number, _bug(error))
+        self._recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), **where)
+        return {"status": "ok"}
+
+    def _failed(self, planned: PlannedStep, number: int, error: StepError) -> Result | None:
+        where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
+        self._recorder.say(
+            Kind.STEP_FAILED,
+            f"{planned.id}/{number}/failed",
+            code=error.code,
+            error=error.what,
+            fix=error.fix,
+            retryable=error.retryable,
+            in_doubt=error.in_doubt,
+            **where,
+        )
+        failures = self._look(planned).failed_attempts
+        stopped = self._recorder.look(lambda progress: bool(progress.abort))
+        if stopped:
+            return {"status": "stopped"}
+        if (error.retryable or error.in_doubt) and failures <= planned.retries:
+            wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
+            self._recorder.say(Kind.STEP_RETRY_SCHEDULED, f"{planned.id}/{number}/retry", wait_s=wait_s, **{**where, "attempt": number + 1})
+            return None if self._rest(wait_s) else {"status": "stopped"}
+        self._recorder.say(
+            Kind.ABORT_REQUESTED,
+            f"abort/step/{planned.id}/{number}",
+            reason=f"{planned.id} failed: {error.what}",
+            channel="engine",
+            step=planned.id,
+        )
+        return {"status": "failed", "code": error.code}
+
+    def _rest(self, wait_s: float) -> bool:
+        until_s = self._recorder.clock.mono_s() + wait_s
+        while self._recorder.clock.mono_s() < until_s:
+            if self._recorder.look(aborting, fresh=False):
+                return False
+            self._recorder.clock.sleep(min(0.1, wait_s))
+        return True
+
+
+def aborting(progress: Progress) -> bool:
+    """Whether somebody asked to stop."""
+    return bool(progress.abort)
+
+
+def _bug(error: Exception) -> StepError:
+    if isinstance(error, DrillError):
+        return Fatal(error.what, code=error.code, fix=error.fix)
+    return Fatal(f"an unexpected {type(error).__name__}: {error}", code="A900", fix="This is a bug of ours: report it with `drill logs`.")

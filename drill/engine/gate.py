@@ -1,0 +1,151 @@
+"""Asks people and waits: one durable question with one deadline, escalated inside its window, closed by facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from drill.engine.attempt import Result, aborting
+from drill.engine.record import Recorder
+from drill.model.events import Kind, stamp
+from drill.model.plan import Gate
+from drill.model.progress import GateProgress
+
+_POLL_S = 0.05
+
+
+class Asker(Protocol):
+    """Sends the question of a gate to a person, once per gate and person."""
+
+    def ask(self, gate: Gate, contact: str, *, escalated: bool) -> bool:
+        """True when a provider accepted it, or accepted it in an earlier life of the engine."""
+
+    def delivered(self, gate: Gate) -> bool:
+        """Whether a receipt for the question has come."""
+
+
+class GateKeeper:
+    """Holds the gates of one drill."""
+
+    def __init__(self, recorder: Recorder, asker: Asker, *, checks: Callable[[], bool]) -> None:
+        self._recorder = recorder
+        self._asker = asker
+        self._checks = checks
+
+    def hold(self, gate: Gate) -> Result:
+        """Ask, wait, and write down how it ended. After a crash it goes on with the deadline it had."""
+        row = self._look(gate)
+        if row.state == "closed":
+            if self._recorder.look(aborting):
+                return {"status": "stopped"}
+            self._open(gate)
+        self._ask_all(gate)
+        while True:
+            ended = self._ended(gate)
+            if ended:
+                return ended
+            self._recorder.clock.sleep(_POLL_S)
+
+    def _look(self, gate: Gate) -> GateProgress:
+        return self._recorder.look(lambda progress: progress.gate(gate.id))
+
+    def _open(self, gate: Gate) -> None:
+        deadline = self._recorder.clock.now() + timedelta(seconds=gate.within_s)
+        self._recorder.say(
+            Kind.ACKNOWLEDGEMENT_REQUESTED,
+            f"{gate.id}/requested",
+            gate=gate.id,
+            phases=list(gate.phases),
+            contacts=list(gate.ask),
+            deadline=stamp(deadline),
+            within_s=gate.within_s,
+            blocking=gate.blocking,
+            quorum=gate.quorum,
+            by_what=gate.by,
+        )
+
+    def _ask_all(self, gate: Gate) -> None:
+        if gate.by == "system":
+            return
+        row = self._look(gate)
+        reached = [self._asker.ask(gate, contact, escalated=contact not in gate.ask) for contact in row.asked]
+        if not any(reached) and self._next(gate, row):
+            self._escalate(gate, row, why="no provider took the message")
+
+    def _ended(self, gate: Gate) -> Result | None:
+        row = self._look(gate)
+        settled = self._settled(row)
+        if settled:
+            return settled
+        if gate.by == "receipt" and self._asker.delivered(gate):
+            return self._acknowledge(gate, contacts=[], channel="receipt")
+        if gate.by == "system" and self._checks():
+            return self._acknowledge(gate, contacts=[], channel="system")
+        if len(row.confirmed) >= gate.quorum and gate.by == "person":
+            return self._acknowledge(gate, contacts=list(row.confirmed), channel=self._channel(gate))
+        if self._recorder.look(aborting):
+            return {"status": "stopped"}
+        return self._watch_the_clock(gate, row)
+
+    @staticmethod
+    def _settled(row: GateProgress) -> Result | None:
+        ends: Mapping[str, Result] = {
+            "acknowledged": {"status": "ok"},
+            "declined": {"status": "declined"},
+            "expired": {"status": "expired"},
+        }
+        return ends.get(row.state)
+
+    def _watch_the_clock(self, gate: Gate, row: GateProgress) -> Result | None:
+        if row.deadline is None:
+            raise AssertionError(gate.id)
+        now = self._recorder.clock.now()
+        if now >= row.deadline:
+            return self._expire(gate)
+        if self._next(gate, row) and now >= self._turn(gate, row, row.deadline):
+            self._escalate(gate, row, why="no answer in time")
+        return None
+
+    @staticmethod
+    def _turn(gate: Gate, row: GateProgress, deadline: datetime) -> datetime:
+        """When the next person is asked: the window is shared evenly by everyone in the chain."""
+        share_s = gate.within_s / (1 + len(gate.then))
+        return deadline - timedelta(seconds=gate.within_s - share_s * (1 + row.round))
+
+    @staticmethod
+    def _next(gate: Gate, row: GateProgress) -> str:
+        return gate.then[row.round] if row.round < len(gate.then) else ""
+
+    def _escalate(self, gate: Gate, row: GateProgress, *, why: str) -> None:
+        contact = self._next(gate, row)
+        self._recorder.say(Kind.ESCALATED, f"{gate.id}/escalated/{row.round + 1}", gate=gate.id, to=contact, why=why)
+        self._asker.ask(gate, contact, escalated=True)
+
+    def _acknowledge(self, gate: Gate, *, contacts: list[str], channel: str) -> Result:
+        self._recorder.say(Kind.ACKNOWLEDGED, f"{gate.id}/acknowledged", gate=gate.id, contacts=contacts, channel=channel)
+        return {"status": "ok"}
+
+    def _channel(self, gate: Gate) -> str:
+        replies = self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.REPLY_RECEIVED}))
+        mine = [fact.data["channel"] for fact in replies if fact.data["gate"] == gate.id and fact.data["verb"] == "confirm"]
+        return str(mine[-1]) if mine else "sms"
+
+    def _expire(self, gate: Gate) -> Result:
+        facts: list[Any] = [
+            self._recorder.draft(Kind.ACKNOWLEDGEMENT_EXPIRED, f"{gate.id}/expired", gate=gate.id, silence=gate.silence),
+        ]
+        untouched = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
+        if gate.silence != "proceed" or untouched:
+            reason = f"nobody answered {gate.id} within {gate.within_s:g} s"
+            facts.append(
+                self._recorder.draft(
+                    Kind.ABORT_REQUESTED,
+                    f"abort/silence/{gate.id}",
+                    reason=reason,
+                    channel="silence",
+                    hold=gate.silence == "hold" and not untouched,
+                )
+            )
+        self._recorder.say_all(facts)
+        return {"status": "ok" if gate.silence == "proceed" and not untouched else "expired"}

@@ -1,0 +1,54 @@
+"""The engine's pen and eyes: writes facts under its lease token and keeps the progress folded from them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drill.model.events import Draft, Fact, Kind
+from drill.model.ports import Clock, Journal
+from drill.model.progress import DECISIVE, Progress
+
+T = TypeVar("T")
+_STALE_AFTER_S = 0.05
+
+
+class Recorder:
+    """One drill's record as the engine uses it. Safe for threads."""
+
+    def __init__(self, drill: str, *, journal: Journal, clock: Clock, token: int | None = None) -> None:
+        self.drill = drill
+        self.journal = journal
+        self.clock = clock
+        self._token = token
+        self._progress = Progress()
+        self._lock = threading.RLock()
+        self._read_at_s = float("-inf")
+
+    def draft(self, kind: Kind, key: str, /, *, by: str = "engine", **data: Any) -> Draft:
+        """A fact as this process sees it now."""
+        return Draft(kind, by, key, data, self.clock.now(), self.clock.mono_s(), self.clock.epoch)
+
+    def say(self, kind: Kind, key: str, /, *, by: str = "engine", **data: Any) -> Fact:
+        """Write one fact, or return the one stored under the key.
+
+        Raises: JournalBroken: another engine took over, or the store cannot be written.
+        """
+        return self.say_all([self.draft(kind, key, by=by, **data)])[0]
+
+    def say_all(self, drafts: list[Draft]) -> list[Fact]:
+        """Write several facts in one transaction."""
+        facts = self.journal.append(self.drill, drafts, token=self._token)
+        with self._lock:
+            self._read_at_s = float("-inf")
+        return facts
+
+    def look(self, read: Callable[[Progress], T], *, fresh: bool = True) -> T:
+        """Ask the progress one question, under the lock. Not `fresh`: what was known within the last 50 ms will do."""
+        with self._lock:
+            now = self.clock.mono_s()
+            if fresh or now - self._read_at_s > _STALE_AFTER_S:
+                self._progress.apply(self.journal.read(self.drill, after=self._progress.seq, kinds=DECISIVE))
+                self._read_at_s = now
+            return read(self._progress)

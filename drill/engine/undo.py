@@ -1,0 +1,67 @@
+"""Takes back what was registered, newest first, with retries; says what it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drill.engine.attempt import StepAttempt, StepRunner
+from drill.engine.record import Recorder
+from drill.model.errors import DrillError, JournalBroken
+from drill.model.events import Kind
+from drill.model.plan import Plan, PlannedStep
+from drill.model.ports import Artifacts, World
+from drill.steps.base import Step
+
+_TRIES = 3
+_REST_S = 1.0
+
+
+class UndoAttempt(StepAttempt):
+    """One try of an undo: an abort does not stop it."""
+
+    def stopping(self) -> bool:
+        return self.remaining_s() <= 0
+
+
+class Undoer:
+    """Runs the registered undos of one drill."""
+
+    def __init__(
+        self, plan: Plan, *, kinds: Mapping[str, Step[Any]], world: World, recorder: Recorder, artifacts: Artifacts, runner: StepRunner
+    ) -> None:
+        self._plan = plan
+        self._kinds = kinds
+        self._world = world
+        self._recorder = recorder
+        self._artifacts = artifacts
+        self._runner = runner
+
+    def undo_all(self) -> list[str]:
+        """Undo in the reverse order of registration; returns what is left for a person, empty when all is back."""
+        return [left for step_id, undo in self._recorder.look(lambda progress: progress.undos()) if (left := self._undo(step_id, undo))]
+
+    def _undo(self, step_id: str, undo: Mapping[str, Any]) -> str:
+        planned = self._plan.step(step_id)
+        where = {"phase": planned.phase, "step": step_id}
+        last: DrillError | None = None
+        for number in range(1, _TRIES + 1):
+            try:
+                self._take_back(planned, undo, number)
+            except JournalBroken:
+                raise
+            except DrillError as error:
+                last = error
+                self._recorder.clock.sleep(_REST_S)
+            else:
+                self._recorder.say(Kind.UNDO_DONE, f"{step_id}/undone", **where)
+                return ""
+        if last is None:  # the loop ran at least once and did not return
+            raise AssertionError(step_id)
+        epoch = self._recorder.clock.epoch
+        self._recorder.say(Kind.UNDO_FAILED, f"{step_id}/undo-failed/{epoch}", code=last.code, error=last.what, fix=last.fix, **where)
+        return f"{step_id}: {last}"
+
+    def _take_back(self, planned: PlannedStep, undo: Mapping[str, Any], number: int) -> None:
+        attempt = UndoAttempt(self._recorder, planned, number=1000 + number, artifacts=self._artifacts)
+        self._kinds[planned.kind].undo(self._runner.resolve(planned), self._world, attempt, undo)

@@ -1,0 +1,252 @@
+"""What is next: the state of every step, phase and gate, folded from facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from drill.model.events import Fact, Kind
+from drill.model.plan import Plan
+
+StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "interrupted"]
+GateState = Literal["closed", "open", "acknowledged", "declined", "expired"]
+
+MEASUREMENTS = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED})
+"""Kinds that come in thousands and never change what is next."""
+DECISIVE = frozenset(Kind) - MEASUREMENTS
+
+
+@dataclass
+class StepProgress:
+    """One step so far. `attempts` counts tries that started; `running` is the number of the one that has not ended."""
+
+    state: StepState = "pending"
+    attempts: int = 0
+    running: int | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    undo: Mapping[str, Any] | None = None
+    undone: Literal["", "done", "failed"] = ""
+    error: str = ""
+    code: str = ""
+    fix: str = ""
+    failed_attempts: int = 0
+
+
+@dataclass
+class GateProgress:
+    """One gate so far. `asked` grows with each escalation; `confirmed` are the people who said yes."""
+
+    state: GateState = "closed"
+    asked: tuple[str, ...] = ()
+    deadline: datetime | None = None
+    round: int = 0
+    confirmed: tuple[str, ...] = ()
+    answered_by: tuple[str, ...] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Wrong codes so far by contact."""
+
+
+@dataclass
+class Progress:
+    """A drill so far. Feed it facts in order with `apply`; it is the same whatever the batch sizes."""
+
+    seq: int = 0
+    plan: Plan | None = None
+    started: bool = False
+    steps: dict[str, StepProgress] = field(default_factory=dict)
+    phases: dict[str, str] = field(default_factory=dict)
+    undo_order: list[str] = field(default_factory=list)
+    gates: dict[str, GateProgress] = field(default_factory=dict)
+    abort: str = ""
+    """Why somebody asked to stop; empty when nobody did."""
+    no_return: bool = False
+    held: bool = False
+    decision: str = ""
+    """What a person chose last while on hold: `failback` or `proceed`."""
+    round: int = 0
+    """How many such choices there were."""
+    failback: bool = False
+    outcome: str = ""
+    exit_code: int | None = None
+    left: tuple[str, ...] = ()
+
+    def apply(self, facts: Iterable[Fact]) -> Progress:
+        """Take the facts in; returns itself."""
+        for fact in facts:
+            self.seq = fact.seq
+            handler = _HANDLERS.get(fact.kind)
+            if handler:
+                handler(self, fact)
+        return self
+
+    def step(self, step_id: str) -> StepProgress:
+        """The step's progress; a step nothing is known of is pending."""
+        return self.steps.setdefault(step_id, StepProgress())
+
+    def gate(self, gate_id: str) -> GateProgress:
+        """The gate's progress; a gate nobody was asked is closed."""
+        return self.gates.setdefault(gate_id, GateProgress())
+
+    def undos(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """What is registered and not yet undone, newest first."""
+        rows = [(step, self.step(step)) for step in reversed(self.undo_order)]
+        return [(step, row.undo) for step, row in rows if row.undo is not None and row.undone != "done"]
+
+    @property
+    def state(self) -> str:
+        """One word for people: planned, running, held, or the outcome."""
+        if self.outcome:
+            return self.outcome
+        if self.held:
+            return "held"
+        return "running" if self.started else "planned"
+
+
+def _planned(progress: Progress, fact: Fact) -> None:
+    progress.plan = Plan.model_validate(fact.data["plan"])
+
+
+def _started(progress: Progress, _fact: Fact) -> None:
+    progress.started = True
+
+
+def _phase_opened(progress: Progress, fact: Fact) -> None:
+    progress.phases[fact.data["phase"]] = "running"
+
+
+def _phase_closed(progress: Progress, fact: Fact) -> None:
+    progress.phases[fact.data["phase"]] = fact.data["state"]
+
+
+def _step_started(progress: Progress, fact: Fact) -> None:
+    row = progress.step(fact.data["step"])
+    row.state, row.attempts, row.running = "running", row.attempts + 1, fact.data["attempt"]
+    progress.no_return = progress.no_return or bool(fact.data["no_return"])
+
+
+def _step_succeeded(progress: Progress, fact: Fact) -> None:
+    row = progress.step(fact.data["step"])
+    row.state, row.running, row.outputs = "succeeded", None, fact.data["outputs"]
+
+
+def _step_failed(progress: Progress, fact: Fact) -> None:
+    row = progress.step(fact.data["step"])
+    row.state, row.running, row.failed_attempts = "failed", None, row.failed_attempts + 1
+    row.error, row.code, row.fix = fact.data["error"], fact.data["code"], fact.data["fix"]
+
+
+def _step_skipped(progress: Progress, fact: Fact) -> None:
+    progress.step(fact.data["step"]).state = "skipped"
+
+
+def _step_interrupted(progress: Progress, fact: Fact) -> None:
+    row = progress.step(fact.data["step"])
+    row.state, row.running = "interrupted", None
+
+
+def _undo_registered(progress: Progress, fact: Fact) -> None:
+    row = progress.step(fact.data["step"])
+    row.undo = fact.data["undo"]
+    if fact.data["step"] not in progress.undo_order:
+        progress.undo_order.append(fact.data["step"])
+
+
+def _undo_done(progress: Progress, fact: Fact) -> None:
+    progress.step(fact.data["step"]).undone = "done"
+
+
+def _undo_failed(progress: Progress, fact: Fact) -> None:
+    progress.step(fact.data["step"]).undone = "failed"
+
+
+def _asked(progress: Progress, fact: Fact) -> None:
+    gate = progress.gate(fact.data["gate"])
+    gate.state, gate.asked = "open", tuple(fact.data["contacts"])
+    gate.deadline = datetime.fromisoformat(fact.data["deadline"])
+
+
+def _escalated(progress: Progress, fact: Fact) -> None:
+    gate = progress.gate(fact.data["gate"])
+    gate.asked = (*gate.asked, fact.data["to"])
+    gate.round += 1
+    if "deadline" in fact.data:
+        gate.deadline = datetime.fromisoformat(fact.data["deadline"])
+
+
+def _replied(progress: Progress, fact: Fact) -> None:
+    gate = progress.gate(fact.data["gate"])
+    if fact.data["verb"] == "confirm" and fact.data["contact"] not in gate.confirmed and not fact.data.get("late"):
+        gate.confirmed = (*gate.confirmed, fact.data["contact"])
+
+
+def _rejected(progress: Progress, fact: Fact) -> None:
+    if fact.data["reason"] == "wrong-code" and fact.data["gate"] and fact.data["contact"]:
+        gate, contact = progress.gate(fact.data["gate"]), fact.data["contact"]
+        gate.rejected = {**gate.rejected, contact: gate.rejected.get(contact, 0) + 1}
+
+
+def _acknowledged(progress: Progress, fact: Fact) -> None:
+    gate = progress.gate(fact.data["gate"])
+    gate.state, gate.answered_by = "acknowledged", tuple(fact.data["contacts"])
+
+
+def _declined(progress: Progress, fact: Fact) -> None:
+    gate = progress.gate(fact.data["gate"])
+    gate.state, gate.answered_by = "declined", (fact.data["contact"],)
+
+
+def _expired(progress: Progress, fact: Fact) -> None:
+    progress.gate(fact.data["gate"]).state = "expired"
+
+
+def _abort(progress: Progress, fact: Fact) -> None:
+    progress.abort = progress.abort or fact.data["reason"]
+
+
+def _held(progress: Progress, fact: Fact) -> None:
+    progress.held = True
+    progress.left = tuple(fact.data["left"])
+
+
+def _decided(progress: Progress, fact: Fact) -> None:
+    if fact.data["verb"] in {"failback", "proceed"}:
+        progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
+        progress.round += 1
+
+
+def _failback(progress: Progress, _fact: Fact) -> None:
+    progress.failback, progress.abort = True, ""
+
+
+def _finished(progress: Progress, fact: Fact) -> None:
+    progress.outcome, progress.exit_code, progress.left = fact.data["outcome"], fact.data["exit_code"], tuple(fact.data["left"])
+
+
+_HANDLERS = {
+    Kind.DRILL_PLANNED: _planned,
+    Kind.DRILL_STARTED: _started,
+    Kind.PHASE_OPENED: _phase_opened,
+    Kind.PHASE_CLOSED: _phase_closed,
+    Kind.STEP_STARTED: _step_started,
+    Kind.STEP_SUCCEEDED: _step_succeeded,
+    Kind.STEP_FAILED: _step_failed,
+    Kind.STEP_SKIPPED: _step_skipped,
+    Kind.STEP_INTERRUPTED: _step_interrupted,
+    Kind.UNDO_REGISTERED: _undo_registered,
+    Kind.UNDO_DONE: _undo_done,
+    Kind.UNDO_FAILED: _undo_failed,
+    Kind.ACKNOWLEDGEMENT_REQUESTED: _asked,
+    Kind.ESCALATED: _escalated,
+    Kind.REPLY_RECEIVED: _replied,
+    Kind.REPLY_REJECTED: _rejected,
+    Kind.ACKNOWLEDGED: _acknowledged,
+    Kind.DECLINED: _declined,
+    Kind.ACKNOWLEDGEMENT_EXPIRED: _expired,
+    Kind.ABORT_REQUESTED: _abort,
+    Kind.DRILL_HELD: _held,
+    Kind.OPERATOR_DECIDED: _decided,
+    Kind.FAILBACK_STARTED: _failback,
+    Kind.DRILL_FINISHED: _finished,
+}
