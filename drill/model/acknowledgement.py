@@ -1,0 +1,144 @@
+"""Whether an answer counts. Pure: what is open, who asked and what was said goes in, a judgement comes out."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from drill.model.replies import Reply, Verb
+
+WRONG_CODES_ALLOWED: Final = 3
+"""So many wrong codes of one person at one gate lock that person out there."""
+
+State = Literal["open", "acknowledged", "declined", "expired"]
+Outcome = Literal["confirm", "decline", "abort", "rejected"]
+Reason = Literal[
+    "stranger", "not-asked", "nothing-open", "unknown-text", "help", "status", "optout",
+    "wrong-code", "locked", "needs-code", "ambiguous", "late", "duplicate", "needs-other",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OpenGate:
+    """One question of the running drill: open, or closed already so that late and repeated answers are known as such."""
+
+    id: str
+    asked: frozenset[str]
+    """Contacts who got the question, escalations included."""
+    codes: Mapping[str, str] | Callable[[str], str] = field(repr=False)
+    """The code of each asked contact: derived, never stored."""
+    deadline: datetime
+    destructive: bool = False
+    joint: bool = False
+    state: State = "open"
+    quorum: int = 1
+    answers: Mapping[str, Verb] = field(default_factory=dict)
+    """What each contact has answered so far, as counted."""
+    wrong_codes: Mapping[str, int] = field(default_factory=dict)
+    """Wrong codes of each contact so far."""
+    four_eyes: bool = False
+    starter: str | None = None
+    """The contact who started the drill."""
+
+    def code_of(self, contact: str) -> str:
+        """The code this contact was sent."""
+        return self.codes(contact) if callable(self.codes) else self.codes.get(contact, "")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an answer does. `outcome` other than `rejected` counts for `gate`."""
+
+    outcome: Outcome
+    gate: str | None = None
+    reason: Reason | None = None
+    closes: bool = False
+    """Nobody else needs to answer this gate any more."""
+    given_in_time: bool = False
+    """Late for us, yet sent before the deadline by the carrier's clock."""
+    charged: tuple[str, ...] = ()
+    """Gates at which this wrong code counts towards the lock."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether the answer changes anything."""
+        return self.outcome != "rejected"
+
+
+def judge(
+    reply: Reply,
+    *,
+    contact: str | None,
+    open_gates: Sequence[OpenGate],
+    now: datetime,
+    sent_at: datetime | None = None,
+) -> Judgement:
+    """Judge one answer. `contact` is whose number it came from, or None; `open_gates` are the drill's, oldest first.
+
+    `now` is when we received it and alone decides what is late; `sent_at` is the carrier's time, for the record.
+    """
+    mine = [gate for gate in open_gates if contact in gate.asked]
+    if contact is None or not mine:
+        return _no("stranger" if contact is None else "not-asked" if open_gates else "nothing-open")
+    if reply.verb == "optout":
+        return _no("optout")
+    live = [gate for gate in mine if gate.state == "open"]
+    only = live[0] if len(live) == 1 else None
+    if reply.code is not None:
+        gate = next((each for each in reversed(mine) if _same(each.code_of(contact), reply.code)), None)
+        return _wrong_code(contact, live) if gate is None else _count(reply.verb, contact, gate, now, sent_at)
+    if only is not None and only.destructive and reply.verb in {"confirm", "reject"}:
+        return _no("needs-code", only.id)
+    if len(live) > 1 and reply.verb in {"confirm", "reject"}:
+        return _no("ambiguous")
+    return _count(reply.verb, contact, only or mine[-1], now, sent_at)
+
+
+_ASIDES: Final[Mapping[Verb, Reason]] = {"unknown": "unknown-text", "help": "help", "status": "status"}
+
+
+def _count(verb: Verb, contact: str, gate: OpenGate, now: datetime, sent_at: datetime | None) -> Judgement:
+    if verb == "abort":  # the safe direction: neither a deadline nor a lock stands in its way
+        return Judgement("abort", gate.id, closes=True)
+    if verb in _ASIDES:
+        return _no(_ASIDES[verb], gate.id)
+    reason = _obstacle(verb, contact, gate, now)
+    if reason is not None:
+        in_time = reason == "late" and sent_at is not None and sent_at <= gate.deadline
+        return Judgement("rejected", gate.id, reason, given_in_time=in_time)
+    if verb == "reject":
+        return Judgement("decline", gate.id, closes=True)
+    persons = {each for each, answer in gate.answers.items() if answer == "confirm"} | {contact}
+    return Judgement("confirm", gate.id, closes=len(persons) >= gate.quorum)
+
+
+def _obstacle(verb: Verb, contact: str, gate: OpenGate, now: datetime) -> Reason | None:
+    checks: tuple[tuple[bool, Reason], ...] = (
+        (gate.answers.get(contact) == verb, "duplicate"),
+        (gate.state != "open" or now > gate.deadline, "late"),
+        (_locked(gate, contact), "locked"),
+        (verb == "confirm" and gate.four_eyes and contact == gate.starter, "needs-other"),
+    )
+    return next((reason for stands, reason in checks if stands), None)
+
+
+def _wrong_code(contact: str, live: list[OpenGate]) -> Judgement:
+    only = live[0].id if len(live) == 1 else None
+    if live and all(_locked(gate, contact) for gate in live):
+        return _no("locked", only)
+    return Judgement("rejected", only, "wrong-code", charged=tuple(gate.id for gate in live))
+
+
+def _same(code: str, typed: str) -> bool:
+    return hmac.compare_digest(code.encode(), typed.encode())
+
+
+def _locked(gate: OpenGate, contact: str) -> bool:
+    return gate.wrong_codes.get(contact, 0) >= WRONG_CODES_ALLOWED
+
+
+def _no(reason: Reason, gate: str | None = None) -> Judgement:
+    return Judgement("rejected", gate, reason)
