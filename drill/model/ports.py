@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from drill.model.effects import Effect
 from drill.model.events import Draft, Fact, Kind
+from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 # ---------------------------------------------------------------- the record
 
@@ -202,6 +203,25 @@ class Dns(Protocol):
         """Address and port of every authoritative server."""
 
 
+class Propagation(Protocol):
+    """Watches name servers take up a change."""
+
+    def watch(
+        self,
+        servers: Sequence[tuple[str, int]],
+        after: RecordSet,
+        before: RecordSet,
+        *,
+        agreement: Agreement,
+        stopping: Callable[[], bool],
+        on_change: Callable[[ServerAnswers], None],
+    ) -> PropagationResult:
+        """Ask until every server agrees on `after`, or until the time for it is over, or a stop.
+
+        `on_change` is called in the caller's thread whenever a server's state changes or it settles. Never raises for a silent server.
+        """
+
+
 @dataclass(frozen=True)
 class TaskEvent:
     """One finished Ansible task."""
@@ -362,6 +382,7 @@ class World(Protocol):
     outage: Outage
     fence: Fence
     dns: Dns
+    propagation: Propagation
     ansible: Ansible
     terraform: Terraform
     probes: ProbeRunner
