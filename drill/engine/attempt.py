@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,9 +64,10 @@ class StepAttempt:
     def artifact(self, name: str, content: bytes) -> str:
         return self._artifacts.put(self.drill, name, content)
 
-    def wait_for(self, kind: Kind, match: Callable[[Fact], bool]) -> Fact:
+    def wait_for(self, kind: Kind, match: Callable[[Fact], bool], *, within_s: float | None = None) -> Fact:
         after = 0
-        while not self.stopping():
+        until_s = self._recorder.clock.mono_s() + within_s if within_s is not None else math.inf
+        while not self.stopping() and self._recorder.clock.mono_s() < until_s:
             for fact in self._recorder.journal.read(self.drill, after=after, kinds=frozenset({kind})):
                 after = fact.seq
                 if match(fact):

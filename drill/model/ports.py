@@ -417,5 +417,8 @@ class Attempt(Protocol):
     def artifact(self, name: str, content: bytes) -> str:
         """Keep raw output; returns its SHA-256."""
 
-    def wait_for(self, kind: Kind, match: Callable[[Fact], bool]) -> Fact:
-        """Follow the journal until such a fact is there. Raises: Retryable: stopped or timed out (A190)."""
+    def wait_for(self, kind: Kind, match: Callable[[Fact], bool], *, within_s: float | None = None) -> Fact:
+        """Follow the journal from its start until such a fact is there, at most `within_s` or to the end of the attempt.
+
+        Raises: Retryable: stopped or timed out (A190).
+        """
