@@ -1,0 +1,204 @@
+"""Runs playbooks through ansible-runner: private, watched, and with nothing left running afterwards."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from drill.adapters import ansible_leftovers as leftovers
+from drill.adapters.ansible_events import PlayRecord
+from drill.model.errors import Fatal
+from drill.model.ports import PlayResult, TaskEvent
+
+_INHERITED: Final = ("HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "TMPDIR", "TZ")
+_RUNNERS_OWN: Final = (
+    "AWX_",
+    "RUNNER_",
+    "ANSIBLE_CALLBACK_PLUGINS",
+    "ANSIBLE_STDOUT_CALLBACK",
+    "ANSIBLE_RETRY_FILES_ENABLED",
+    "ANSIBLE_CACHE_",
+)
+_POLL_S: Final = 0.2  # how often the runner looks whether to stop; its own default is 5 s
+
+
+class AnsibleRunner:
+    """Fulfils the port Ansible. `mark` goes into the environment of every process of a run.
+
+    `playbooks` is searched for bare file names. `keep_output` receives the name and the text of every run's output.
+    `scratch` holds the private directories of running plays; without it they are in the system's temp folder.
+    """
+
+    def __init__(
+        self,
+        playbooks: Path,
+        mark: str,
+        keep_output: Callable[[str, bytes], None] | None = None,
+        *,
+        scratch: Path | None = None,
+    ) -> None:
+        self._playbooks = playbooks
+        self._mark = mark
+        self._keep_output = keep_output
+        self._scratch = scratch
+        self._warm = False
+
+    def warm(self) -> None:
+        """Pay in advance what the first play would pay: import the runner, and end what a dead engine left running."""
+        if not self._warm:
+            import ansible_runner  # noqa: F401 - imported for the time it takes
+
+            leftovers.end_leftovers(self._mark, scratch=self._scratch)
+            self._warm = True
+
+    def play(
+        self,
+        playbook: str,
+        *,
+        inventory: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        check: bool,
+        timeout_s: float,
+        stopping: Callable[[], bool],
+        on_task: Callable[[TaskEvent], None],
+    ) -> PlayResult:
+        path = find_playbook(self._playbooks, playbook)
+        run, watch, record = uuid.uuid4().hex, _Watch(timeout_s, stopping), PlayRecord(on_task)
+        environment = self._environment(run)
+        self.warm()
+        directory = leftovers.private_directory(self._mark, scratch=self._scratch)
+        successful = False
+        try:
+            runner = _prepare(directory, path, inventory=inventory, variables=variables, check=check, watch=watch, record=record)
+            runner.config.env = {**_settings_of(runner.config.env), **environment, "ANSIBLE_HOME": str(directory / "ansible")}
+            status, _ = runner.run()
+            successful = status == "successful"
+        finally:
+            if not successful:  # a run that succeeded has waited for its workers; what lives on, such as a server, was meant to
+                leftovers.end_run(run)
+            self._store_output(path, directory)
+            shutil.rmtree(directory, ignore_errors=True)
+        return _result(path, record, watch, successful=successful)
+
+    def _environment(self, run: str) -> dict[str, str]:
+        """What Ansible may see. The runner writes it to the disk, so nothing is inherited that could be a secret.
+
+        Raises: Fatal: there is no `ansible-playbook` (A230).
+        """
+        search = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+        if shutil.which("ansible-playbook", path=search) is None:
+            raise Fatal(
+                "'ansible-playbook' is neither beside this Python nor on PATH.", code="A230", fix="Install ansible-core from the lock file."
+            )
+        return {
+            **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+            "PATH": search,
+            "LC_ALL": "C.UTF-8",  # Ansible refuses to start under another encoding
+            leftovers.MARK: self._mark,
+            leftovers.RUN: run,
+            leftovers.OWNER: leftovers.owner(),
+            "ANSIBLE_INVENTORY_ENABLED": "yaml",  # the inventory is ours; trying every other plugin takes 50 ms
+            "ANSIBLE_REMOTE_TEMP": "~/.ansible/tmp",  # else it would follow ANSIBLE_HOME to a path the host does not have
+            "ANSIBLE_HOST_KEY_CHECKING": "True",  # the runner switches it off
+            "ANSIBLE_PIPELINING": "True",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        }
+
+    def _store_output(self, path: Path, directory: Path) -> None:
+        for output in sorted(directory.glob("artifacts/*/stdout")):
+            if self._keep_output is not None:
+                self._keep_output(f"ansible-{path.stem}.txt", output.read_bytes())
+
+
+def find_playbook(playbooks: Path, playbook: str) -> Path:
+    """The file a scenario means: a path, or a name in the project's playbooks. Raises: Fatal: there is none (A230)."""
+    for candidate in (playbooks / playbook, Path(playbook)):
+        if candidate.is_file():
+            return candidate.resolve()
+    names = sorted(path.name for path in playbooks.glob("*.yml"))
+    close = difflib.get_close_matches(Path(playbook).name, names, n=1)
+    raise Fatal(
+        f"there is no playbook {playbook!r} in {playbooks}.",
+        code="A230",
+        fix=f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names) or 'none'}.",
+    )
+
+
+class _Watch:
+    """Decides when a run must end early, and remembers why."""
+
+    def __init__(self, timeout_s: float, stopping: Callable[[], bool]) -> None:
+        self._deadline_s = time.monotonic() + timeout_s
+        self._stopping = stopping
+        self.reason: Literal["stopped", "timeout"] | None = None
+        self.trouble: Exception | None = None
+
+    def must_end(self) -> bool:
+        """Asked by the runner; an exception here would leave the play running, so it ends the run and is raised afterwards."""
+        try:
+            stop = self._stopping()
+        except Exception as error:  # noqa: BLE001 - kept, and raised when the play has ended
+            self.trouble, stop = error, True
+        if self.reason is None and stop:
+            self.reason = "stopped"
+        if self.reason is None and time.monotonic() >= self._deadline_s:
+            self.reason = "timeout"
+        return self.reason is not None
+
+
+def _prepare(
+    directory: Path,
+    playbook: Path,
+    *,
+    inventory: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    check: bool,
+    watch: _Watch,
+    record: PlayRecord,
+) -> Any:
+    """A runner that installs no signal handler, because it is given a cancel callback."""
+    import ansible_runner
+
+    return ansible_runner.interface.init_runner(
+        private_data_dir=str(directory),
+        project_dir=str(playbook.parent),
+        playbook=str(playbook),
+        inventory=dict(inventory),
+        extravars=dict(variables),
+        cmdline="--check" if check else None,
+        settings={"pexpect_timeout": _POLL_S, "suppress_ansible_output": True},
+        quiet=True,
+        event_handler=record.hear,
+        cancel_callback=watch.must_end,
+    )
+
+
+def _settings_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the runner itself put into the environment, without what it took from ours."""
+    return {name: value for name, value in environment.items() if name.startswith(_RUNNERS_OWN)}
+
+
+def _result(playbook: Path, record: PlayRecord, watch: _Watch, *, successful: bool) -> PlayResult:
+    trouble = record.trouble or watch.trouble
+    if trouble is not None:
+        raise trouble
+    state: Literal["successful", "failed", "unreachable", "stopped", "timeout"] = "failed"
+    failure = record.failure
+    if successful:
+        state, failure = "successful", ""
+    elif watch.reason is not None:
+        state, failure = watch.reason, failure or f"{playbook.name} was ended before it was done"
+    elif record.unreachable:
+        state = "unreachable"
+    if not successful and not failure:
+        failure = f"{playbook.name} ended before its first task: its syntax or its variables are wrong"
+    return PlayResult(state, record.outputs, record.changed, tuple(record.tasks), failure)
