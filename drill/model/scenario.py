@@ -1,0 +1,277 @@
+"""What a scenario file may say: one model per mapping of its grammar, strict about every key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
+
+from drill.model.durations import Duration
+from drill.model.freeze import parse_freeze
+from drill.model.plan import Text
+
+RESERVED: Final = ("after", "timeout", "retries", "skip", "on_failure", "title")
+"""Keys of a step that are not its kind."""
+
+Purpose = Literal["gate", "joint", "status", "escalation", "hold", "result"]
+
+
+def is_expression(value: Any) -> bool:
+    """Whether a value, or anything inside it, is known only once earlier steps have run."""
+    if isinstance(value, str):
+        return "{{" in value
+    if isinstance(value, Mapping):
+        return any(is_expression(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(is_expression(item) for item in value)
+
+
+def _above_zero(seconds: float) -> float:
+    if seconds <= 0:
+        raise ValueError("expected a duration above zero")
+    return seconds
+
+
+def _reference(text: str) -> str:
+    name = text.removeprefix("secret:")
+    if name == text or not name or not name.replace("_", "a").isalnum() or name != name.upper():
+        raise ValueError("expected a reference such as secret:ONCALL_PHONE, never the value itself")
+    return text
+
+
+def _words(value: Any) -> Any:
+    return {"en": value, "zh": value} if isinstance(value, str) else value
+
+
+def _many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _window(text: str) -> str:
+    parse_freeze(text)
+    return text
+
+
+_ID: Final = r"^[a-z][a-z0-9_-]{0,39}$"
+_SECRET_SCHEMA: Final = {"type": "string", "pattern": "^secret:[A-Z0-9_]+$", "examples": ["secret:ONCALL_PHONE"]}
+_TEXT_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"en": {"type": "string"}, "zh": {"type": "string"}},
+            "required": ["en", "zh"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+Id = Annotated[str, Field(pattern=_ID)]
+Span = Annotated[Duration, AfterValidator(_above_zero)]
+"""Seconds, above zero."""
+Secret = Annotated[str, AfterValidator(_reference), WithJsonSchema(_SECRET_SCHEMA)]
+Secrets = Annotated[
+    tuple[Annotated[str, AfterValidator(_reference)], ...],
+    BeforeValidator(_many),
+    WithJsonSchema({"anyOf": [_SECRET_SCHEMA, {"type": "array", "items": _SECRET_SCHEMA}]}),
+]
+Words = Annotated[Text, BeforeValidator(_words), WithJsonSchema(_TEXT_SCHEMA)]
+"""Text in both languages; a plain string stands for both."""
+Freeze = Annotated[str, AfterValidator(_window)]
+
+
+class Form(BaseModel):
+    """A mapping of the file. An unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObjectivesForm(Form):
+    """What was promised."""
+
+    rto: Span
+    rpo: Duration
+    rto_binds: Literal["user", "accepted"] = "user"
+    """What the RTO ends with: the users' first good sample, or the business's acceptance."""
+
+
+class SiteForm(Form):
+    """A place that can be lost or can take over. Further keys are the provider's own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    provider: str = Field(min_length=1)
+    region: str = Field(min_length=1)
+
+
+class ProbeForm(Form):
+    """A read-only question asked again and again; exactly one of `http` and `tcp`."""
+
+    http: str | None = None
+    tcp: str | None = None
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    every: Span = 0.1
+    timeout: Span = 2.0
+    user_view: bool = False
+    expect: str | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> ProbeForm:
+        if (self.http is None) == (self.tcp is None):
+            raise ValueError("expected exactly one of http and tcp")
+        return self
+
+
+class CanaryForm(Form):
+    """Numbered, acknowledged writes to the database."""
+
+    postgres: Secret
+    every: Span = 0.1
+
+
+class LimitsForm(Form):
+    """How far a plan may reach."""
+
+    max_changes: int = Field(ge=0, strict=True)
+    allow: tuple[str, ...]
+    freeze: tuple[Freeze, ...] = ()
+    dead_man: Span = 600.0
+
+
+class ContactForm(Form):
+    """A person. Numbers and addresses are references to secrets."""
+
+    title: str = Field(min_length=1)
+    sms: Secrets = ()
+    email: Secrets = ()
+    language: Literal["en", "zh"] = "en"
+    channels: tuple[Literal["sms", "email", "push"], ...] = ("sms",)
+
+
+class SmsForm(Form):
+    """How text messages leave."""
+
+    provider: str = Field(min_length=1)
+    sign: Secret
+    templates: dict[Purpose, dict[Literal["en", "zh"], str]] = {}
+
+
+class MessagesForm(Form):
+    """Which channels carry messages."""
+
+    order: Literal["fall-over", "parallel"] = "fall-over"
+    sms: SmsForm | None = None
+
+
+class AcknowledgeForm(Form):
+    """Who answers for a phase. What is not written comes from `defaults.acknowledge`."""
+
+    when: Literal["before", "after"] = "after"
+    ask: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    within: Span | None = None
+    quorum: int = Field(default=1, ge=1, strict=True)
+    silence: Literal["hold", "abort", "proceed"] = "hold"
+    by: Literal["person", "receipt", "system"] = "person"
+    joint: Id | None = None
+    blocking: bool = True
+    four_eyes: bool = False
+
+
+def _asks(value: Any) -> str:
+    return "none" if isinstance(value, str) else "asks"
+
+
+Acknowledge = Annotated[Annotated[Literal["none"], Tag("none")] | Annotated[AcknowledgeForm, Tag("asks")], Discriminator(_asks)]
+
+
+class DefaultsForm(Form):
+    """What a phase need not repeat."""
+
+    acknowledge: AcknowledgeForm = AcknowledgeForm()
+
+
+class StepForm(Form):
+    """One step: the name of its kind with the kind's parameters, beside the reserved keys."""
+
+    kind: str
+    params: dict[str, Any] = {}
+    after: tuple[str, ...] = ()
+    timeout: Span | None = None
+    retries: int = Field(default=0, ge=0, le=100, strict=True)
+    skip: bool = False
+    on_failure: Literal["abort", "ask"] = "abort"
+    title: Words | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_kind(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping):
+            return raw
+        kinds = kind_keys(raw)
+        params = raw[kinds[0]] if kinds else None
+        return {
+            **{key: raw[key] for key in RESERVED if key in raw},
+            "kind": str(kinds[0]) if kinds else "",
+            "params": params if isinstance(params, Mapping) else {},
+        }
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, inner: Any) -> dict[str, Any]:
+        rest = inner(self)
+        kind, params = rest.pop("kind"), rest.pop("params", {})
+        return {kind: params, **rest}
+
+
+def kind_keys(step: Mapping[Any, Any]) -> list[Any]:
+    """The keys of a written step that name its kind; a sound step has one."""
+    return [key for key in step if key not in RESERVED]
+
+
+class PhaseForm(Form):
+    """What a manager follows: its budget, its message, its acknowledgement."""
+
+    title: Words | None = None
+    after: tuple[str, ...] = ()
+    budget: Span | None = None
+    acknowledge: Acknowledge | None = None
+    steps: dict[Id, StepForm] = {}
+
+
+class FailbackForm(Form):
+    """The way home, after the verdict."""
+
+    phases: dict[Id, PhaseForm] = {}
+
+
+class Scenario(Form):
+    """One scenario file, with its shared files merged and its overrides applied."""
+
+    scenario: Id
+    title: Words
+    objectives: ObjectivesForm
+    sites: dict[Id, SiteForm] = Field(min_length=1)
+    steady_state: tuple[str, ...] = ()
+    probes: dict[Id, ProbeForm] = {}
+    canary: CanaryForm | None = None
+    limits: LimitsForm
+    contacts: dict[Id, ContactForm] = {}
+    messages: MessagesForm = MessagesForm()
+    defaults: DefaultsForm = DefaultsForm()
+    phases: dict[Id, PhaseForm] = Field(min_length=1)
+    failback: FailbackForm = FailbackForm()
+
+    def document(self) -> dict[str, Any]:
+        """The scenario as plain data in the file's own shape, without what was left out; durations in seconds."""
+        return self.model_dump(mode="json", exclude_unset=True)
