@@ -1,0 +1,216 @@
+"""The timeline: every phase, step, try, wait and progress row as bars over one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from drill.model.report import AttemptRow, GateRow, Label, PhaseRow, ProgressRow, Report, StepRow, UndoRow
+from drill.views.axis import Axis, Mark, axis_over, place_marks
+from drill.views.figures import length
+from drill.views.headline import gates_of
+from drill.views.words import both, channel_of, state_of
+
+FOLD_ABOVE_STEPS = 30
+"""With more steps than this, phases fold."""
+_NOTE_LEFT_ABOVE = 72.0
+"""Bars that end beyond this many per cent carry their note on the left."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One stretch. `look` names its style; `limit` is where a wait passed its limit."""
+
+    x: str
+    width: str
+    look: Literal["run", "slack", "fault", "failed", "interrupted", "wait", "late"]
+    title: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Words beside a bar, before or after it."""
+
+    x: str
+    before: bool
+    text: Label
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class ProgressLine:
+    """One resource or task inside a step. Without a length it is a moment."""
+
+    row: ProgressRow
+    x: str
+    width: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step or gate of the timeline."""
+
+    kind: Literal["step", "gate"]
+    id: str
+    title: Label
+    state: str
+    start_s: float
+    took_s: float | None
+    bars: tuple[Bar, ...]
+    note: Note | None
+    limit: str | None
+    undo: tuple[str, UndoRow] | None = None
+    step: StepRow | None = None
+    progress: tuple[ProgressLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """One phase with its rows. `fold` wraps it in a closed or open `<details>`."""
+
+    phase: PhaseRow
+    bar: tuple[str, str] | None
+    rows: tuple[Row, ...]
+    fold: Literal["none", "closed", "open"]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One part of the drill on its own axis."""
+
+    part: Literal["drill", "failback"]
+    axis: Axis
+    marks: tuple[Mark, ...]
+    target: str | None
+    blocks: tuple[Block, ...]
+
+
+def timeline_of(report: Report, part: Literal["drill", "failback"]) -> Timeline | None:
+    """The timeline of one part; nothing when that part has no phase."""
+    phases = [phase for phase in report.phases if phase.part == part]
+    if not phases:
+        return None
+    axis = _axis(report, phases)
+    target_s = report.recovery.start_s + report.rto.target_s if report.recovery and part == "drill" else None
+    many = len(report.steps) > FOLD_ABOVE_STEPS
+    blocks = tuple(_block(report, phase, axis, many=many) for phase in phases)
+    target = axis.x(target_s) if target_s is not None and axis.shows(target_s) else None
+    return Timeline(part, axis, place_marks(axis, _moments(report, part)), target, blocks)
+
+
+def _axis(report: Report, phases: list[PhaseRow]) -> Axis:
+    ids = {phase.id for phase in phases}
+    starts = [phase.start_s for phase in phases if phase.start_s is not None]
+    ends = [phase.end_s for phase in phases if phase.end_s is not None]
+    for step in report.steps:
+        if step.phase in ids:
+            ends += [end for end in (step.start_s, step.end_s) if end is not None]
+    ends += [gate.answered_s or gate.asked_s + gate.within_s for gate in report.gates if ids & set(gate.phases)]
+    low_s = 0.0 if phases[0].part == "drill" else min(starts, default=0.0)
+    high_s = max([*ends, low_s])
+    return axis_over(low_s, low_s + (high_s - low_s) * 1.02)
+
+
+def _moments(report: Report, part: Literal["drill", "failback"]) -> Iterator[tuple[float | None, str, Label]]:
+    if part == "failback":
+        yield report.finished_s, "", both("finished", "结束")
+        return
+    yield report.outage_s, "bad", both("outage", "故障注入")
+    yield report.detected_s, "", both("noticed", "发现故障")
+    yield report.no_return_s, "ink", both("point of no return", "不可回退点")
+    if report.recovery:
+        yield report.recovery.end_s, "ok", both("service back", "服务恢复")
+    yield report.verdict_s, "", both("verdict", "结论")
+
+
+def _block(report: Report, phase: PhaseRow, axis: Axis, *, many: bool) -> Block:
+    rows = [_step_row(report, step, axis) for step in report.steps if step.phase == phase.id]
+    rows += [_gate_row(gate, axis) for gate in gates_of(report, phase.part) if gate.phases[-1] == phase.id]
+    rows.sort(key=lambda row: row.start_s)
+    bar = None
+    if phase.start_s is not None:
+        end_s = axis.high_s if phase.end_s is None else phase.end_s
+        bar = (axis.x(phase.start_s), axis.width(phase.start_s, end_s, least=0.3))
+    telling = phase.bottleneck or phase.state in {"failed", "running", "waiting"} or bool(phase.over_budget_s and phase.over_budget_s > 0)
+    return Block(phase, bar, tuple(rows), "none" if not many else "open" if telling else "closed")
+
+
+def _step_row(report: Report, step: StepRow, axis: Axis) -> Row:
+    bars = tuple(_try_bar(step, attempt, axis) for attempt in step.tries)
+    undo = next((row for row in report.undos if row.step == step.id and row.at_s is not None), None)
+    return Row(
+        "step",
+        step.id,
+        step.title,
+        step.state,
+        float("inf") if step.start_s is None else step.start_s,
+        step.actual_s,
+        bars,
+        _step_note(step, axis),
+        None,
+        (axis.x(undo.at_s), undo) if undo and undo.at_s is not None and axis.shows(undo.at_s) else None,
+        step,
+        tuple(_progress(row, axis) for row in step.progress),
+    )
+
+
+def _try_bar(step: StepRow, attempt: AttemptRow, axis: Axis) -> Bar:
+    end_s = axis.high_s if attempt.end_s is None else attempt.end_s
+    look: Literal["run", "slack", "fault", "failed", "interrupted"] = "run" if step.critical else "slack"
+    if step.kind.startswith("outage."):
+        look = "fault"
+    if attempt.state in {"failed", "interrupted"}:
+        look = "failed" if attempt.state == "failed" else "interrupted"
+    title = f"{step.id} #{attempt.number} · {length(attempt.start_s)} → {length(attempt.end_s)}"
+    return Bar(axis.x(attempt.start_s), axis.width(attempt.start_s, end_s, least=0.3), look, f"{title} · {attempt.error}" if attempt.error else title)
+
+
+def _step_note(step: StepRow, axis: Axis) -> Note | None:
+    if step.state in {"pending", "skipped"}:
+        return Note("0.50%", before=False, text=state_of(step.state), tone="mut")
+    if step.start_s is None:
+        return None
+    words = []
+    if step.state != "succeeded":
+        words.append(state_of(step.state))
+    if step.attempts > 1:
+        words.append(both(f"{step.attempts} tries", f"{step.attempts} 次尝试"))
+    if not words:
+        return None
+    text = both(", ".join(word.en for word in words), "，".join(word.zh for word in words))
+    return _beside(axis, step.start_s, step.end_s, text, tone="bad" if step.state == "failed" else "")
+
+
+def _beside(axis: Axis, start_s: float, end_s: float | None, text: Label, *, tone: str) -> Note:
+    edge_s = axis.high_s if end_s is None else end_s
+    before = axis.share(edge_s) > _NOTE_LEFT_ABOVE
+    return Note(axis.x(start_s if before else edge_s), before, text, tone)
+
+
+def _progress(row: ProgressRow, axis: Axis) -> ProgressLine:
+    if row.took_s is None:
+        return ProgressLine(row, axis.x(row.at_s), None)
+    return ProgressLine(row, axis.x(row.at_s - row.took_s), axis.width(row.at_s - row.took_s, row.at_s, least=0.3))
+
+
+def _gate_row(gate: GateRow, axis: Axis) -> Row:
+    limit_s = gate.asked_s + gate.within_s
+    end_s = min(limit_s, axis.high_s) if gate.answered_s is None else gate.answered_s
+    title = f"{gate.id} · {length(gate.wait_s)}"
+    bars = [Bar(axis.x(gate.asked_s), axis.width(gate.asked_s, min(end_s, limit_s), least=0.3), "wait", title)]
+    passed = end_s > limit_s or gate.state == "expired"
+    if end_s > limit_s:
+        bars.append(Bar(axis.x(limit_s), axis.width(limit_s, end_s, least=0.3), "late", title))
+    limit = axis.x(limit_s) if passed and axis.shows(limit_s) else None
+    note = _beside(axis, gate.asked_s, end_s, _answer(gate), tone="bad" if passed or gate.state == "declined" else "")
+    return Row("gate", gate.id, gate.title, gate.state, gate.asked_s, gate.wait_s, tuple(bars), note, limit)
+
+
+def _answer(gate: GateRow) -> Label:
+    people = ", ".join(gate.answered_by or (*gate.asked, *gate.escalated_to))
+    via = f" · {channel_of(gate.channel)}" if gate.channel else ""
+    if gate.state == "acknowledged" and not gate.late:
+        return both(f"{people}{via}", f"{people}{via}")
+    word = both("late", "迟到") if gate.late else state_of(gate.state)
+    return both(f"{people}{via} · {word.en}", f"{people}{via} · {word.zh}")
