@@ -38,6 +38,16 @@ class Step(Generic[P]):
     no_return: ClassVar[bool] = False
     """Once it has started, nothing rolls back by itself."""
     default_timeout_s: ClassVar[float] = 600.0
+    marks: ClassVar[frozenset[str]] = frozenset()
+    """Marks that its effects carry, known before any preview: `fence`, `promote`, `outage`, `dns`, `data`, `destroy`."""
+
+    def ready(self, params: P, world: World) -> list[str]:
+        """What stands in the way of this step, seen before the drill touches anything; read-only. Empty: nothing."""
+        return []
+
+    def leftovers(self, params: P, world: World, drill: str, step: str) -> list[str]:
+        """What of this step's effect is still there, by a second look at the end of the drill. Empty: nothing."""
+        return []
 
     def preview(self, params: P, world: World) -> list[Effect]:
         """What running it now would change; changes nothing. Empty: nothing is left to do."""
