@@ -1,0 +1,77 @@
+"""How a step runs a playbook: tasks become facts, its end an output or an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from drill.model.errors import Fatal, Retryable, StepError
+from drill.model.ports import Attempt, PlayResult, TaskEvent, World
+
+_CODE: Final = re.compile(r"PG_[A-Z_]+")
+
+_FIXES: Final[Mapping[str, str]] = {
+    "PG_UNREACHABLE": "Start the database, or correct its address in the inventory.",
+    "PG_STANDBY_NOT_READY": "Let the standby stream and replay, then try again.",
+    "PG_LAG_UNKNOWN": "Let the primary's position be sampled before the outage, or accept the loss with 'accept_data_loss' and a 'reason'.",
+    "PG_LAG_TOO_HIGH": "Let the standby catch up, raise 'max_lag_bytes', or accept the loss with 'accept_data_loss' and a 'reason'.",
+    "PG_TWO_PRIMARIES": "Fence the one that must not take writes.",
+    "PG_PEER_NOT_PRIMARY": "Give the playbook the site whose peer is the primary.",
+    "PG_NOT_STREAMING": "Read the standby's log: it must reach its primary and find its slot there.",
+    "PG_STANDBY_BEHIND": "Let the standby catch up, then run the switchover again.",
+}
+
+
+def play(playbook: str, site: str, world: World, attempt: Attempt, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Run a playbook on the inventory of a site, each finished task a progress fact, and return what `set_stats` collected.
+
+    Raises: StepError: as `outputs_of`, and when there is no such playbook or inventory.
+    """
+
+    def tell(task: TaskEvent) -> None:
+        attempt.progress(task.task, task=task.task, host=task.host, state=task.state, took_s=task.took_s, detail=task.detail)
+
+    result = world.ansible.play(
+        playbook,
+        inventory=world.ground.inventory(site),
+        variables=variables,
+        check=False,
+        timeout_s=attempt.remaining_s(),
+        stopping=attempt.stopping,
+        on_task=tell,
+    )
+    return outputs_of(playbook, result)
+
+
+def refusal_code(result: PlayResult) -> str:
+    """The `PG_` code with which a playbook's preflight refused; empty when it was not a refusal."""
+    match = _CODE.match(result.failure)
+    return match.group() if match else ""
+
+
+def outputs_of(playbook: str, result: PlayResult) -> Mapping[str, Any]:
+    """What `set_stats` collected in a play that succeeded.
+
+    Raises: Retryable: it was stopped (A190), ran out of time (A132), or did not reach a host or its database (A131).
+    Fatal: its preflight refused (A231), or a task failed (A232).
+    """
+    if result.state == "successful":
+        return result.outputs
+    raise _error(playbook, result)
+
+
+def _error(playbook: str, result: PlayResult) -> StepError:
+    code = refusal_code(result)
+    if result.state == "stopped":
+        return Retryable(
+            f"{playbook} was stopped; nothing of it runs any more.", code="A190", fix="Resume the drill, or run the step again."
+        )
+    if result.state == "timeout":
+        return Retryable(f"{playbook} ran out of time; nothing of it runs any more.", code="A132", fix="Give the step a longer 'timeout'.")
+    if result.state == "unreachable" or code == "PG_UNREACHABLE":
+        return Retryable(f"{playbook} did not get through: {result.failure}", code="A131", fix=_FIXES["PG_UNREACHABLE"])
+    if code:
+        fix = _FIXES.get(code, "See the task's message and the playbook's output among the artifacts.")
+        return Fatal(f"{playbook} refused: {result.failure}", code="A231", fix=fix)
+    return Fatal(f"{playbook} failed: {result.failure}", code="A232", fix="See the playbook's output among the drill's artifacts.")
