@@ -1,0 +1,247 @@
+"""Names in Route 53, read and swapped as one batch that changes everything or nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from drill.adapters.dns_route53_errors import may_have_worked, translate
+from drill.model.errors import Fatal, InDoubt, StepError
+from drill.model.ports import RecordSet
+
+_SWITCHABLE = frozenset({"A", "AAAA", "CNAME"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+Form = dict[str, Any]
+"""One record set as the API writes it."""
+
+
+def addresses_of(host: str) -> list[str]:
+    """Every address of a name server that this machine can reach, IPv6 only where it is configured."""
+    found = socket.getaddrinfo(host, 53, type=socket.SOCK_DGRAM, flags=socket.AI_ADDRCONFIG)
+    return sorted({str(entry[4][0]) for entry in found})
+
+
+class Route53Dns:
+    """The names of one AWS account (port Dns).
+
+    `servers` names who answers for them, as address and port; without it the zone's delegation says so. `raw` of a record set is
+    the list of every record set of its name and type, as the API writes them.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None,
+        region: str,
+        access_key: str | None,
+        secret_key: str | None,
+        servers: Sequence[tuple[str, int]] | None = None,
+        *,
+        lookup: Callable[[str], Sequence[str]] = addresses_of,
+    ) -> None:
+        self._endpoint = endpoint
+        self._region = region
+        self._credentials = (access_key, secret_key)
+        self._servers = servers
+        self._lookup = lookup
+        self._making_client = threading.Lock()
+        self._made_client: Any = None
+        self._zones: dict[str, str] = {}
+
+    def read(self, name: str, rtype: str = "A") -> RecordSet:
+        forms = self._present(name, rtype)
+        if not forms:
+            raise Fatal(
+                f"Route 53 has no {rtype} record for {name}.", code="A221", fix="Create it by hand once: a drill only moves what exists."
+            )
+        return _record(name, rtype, forms)
+
+    def swap(self, before: RecordSet, after: RecordSet) -> None:
+        if (before.name, before.type) != (after.name, after.type):
+            raise Fatal(
+                f"{before.name} {before.type} cannot become {after.name} {after.type}.", code="A225", fix="Swap one name at a time."
+            )
+        old, new = _forms(before), _forms(after)
+        if not new:
+            raise Fatal(f"{after.name} would be left without an answer.", code="A225", fix="Give at least one value.")
+        zone = self._zone_of(before.name, before.type)
+        # every set of the name is deleted, also the unchanged ones: together they are the lock
+        batch = [{"Action": "DELETE", "ResourceRecordSet": form} for form in old]
+        batch += [{"Action": "CREATE", "ResourceRecordSet": form} for form in new]
+        try:
+            with _no_vendor_error("change " + before.name):
+                self._client().change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Comment": "drill", "Changes": batch})
+        except StepError as refused:
+            self._read_back(before, after, refused)
+
+    def servers(self, name: str) -> Sequence[tuple[str, int]]:
+        if self._servers is not None:
+            return self._servers
+        zone = self._zone_of(name, "A")
+        with _no_vendor_error("name the servers of " + name):
+            hosts = self._client().get_hosted_zone(Id=zone).get("DelegationSet", {}).get("NameServers", [])
+        found = [(address, 53) for host in hosts for address in self._addresses(host)]
+        if not found:
+            raise Fatal(
+                f"nobody outside its network answers for {name}: the zone is private.",
+                code="A228",
+                fix="Name the servers to ask in the site's settings.",
+            )
+        return found
+
+    def _addresses(self, host: str) -> Sequence[str]:
+        try:
+            return self._lookup(host)
+        except OSError as error:
+            raise Fatal(
+                f"the name server {host} has no address here: {error.strerror or error}.",
+                code="A228",
+                fix="See whether this machine resolves names.",
+            ) from error
+
+    def _read_back(self, before: RecordSet, after: RecordSet, refused: StepError) -> None:
+        """Decide what a failed swap did; an answer may have been lost on its way and the client may have asked twice."""
+        doubtful = refused.__cause__ is not None and may_have_worked(refused.__cause__)  # type: ignore[arg-type]
+        try:
+            present = self._present(before.name, before.type)
+        except StepError as unread:
+            if not doubtful:
+                raise refused from refused.__cause__
+            raise InDoubt(
+                f"it is unknown whether {before.name} was changed to {_words(_forms(after))}: {unread.what}",
+                code="A320",
+                fix="Read the name at the provider before anything else.",
+            ) from unread
+        if _essence(present) == _essence(_forms(after)):
+            return
+        if _essence(present) == _essence(_forms(before)):
+            raise refused from refused.__cause__
+        raise Fatal(
+            f"somebody else changed {before.name}: it holds {_words(present)}, expected {_words(_forms(before))}.",
+            code="A220",
+            fix="See who changes it (another drill, a controller, a person) and start again from what it holds now.",
+        ) from refused.__cause__
+
+    def _present(self, name: str, rtype: str) -> list[Form]:
+        """Every record set of the name and type."""
+        zone, full = self._zone_of(name, rtype), _full(name)
+        found: list[Form] = []
+        page: Mapping[str, Any] = {"NextRecordName": full, "NextRecordType": rtype, "IsTruncated": True}
+        while page["IsTruncated"]:
+            start = {"StartRecordName": page["NextRecordName"], "StartRecordType": page["NextRecordType"]}
+            if page.get("NextRecordIdentifier"):
+                start["StartRecordIdentifier"] = page["NextRecordIdentifier"]
+            with _no_vendor_error("read " + name):
+                page = self._client().list_resource_record_sets(HostedZoneId=zone, **start)
+            for form in page["ResourceRecordSets"]:
+                if (_full(form["Name"]), form["Type"]) != (full, rtype):
+                    return found
+                found.append(form)
+        return found
+
+    def _zone_of(self, name: str, rtype: str) -> str:
+        """The id of the zone the name lies in. Raises: Fatal: a drill may not move this name (A225), or it lies in no zone (A221)."""
+        if rtype not in _SWITCHABLE or "*" in name:
+            raise Fatal(
+                f"a drill does not move the {rtype} record of {name}.", code="A225", fix="Move an A, AAAA or CNAME record of one host."
+            )
+        full = _full(name)
+        if full not in self._zones:
+            self._zones[full] = self._find_zone(full)
+        return self._zones[full]
+
+    def _find_zone(self, full: str) -> str:
+        labels = full.rstrip(".").split(".")
+        for at in range(len(labels)):
+            suffix = ".".join(labels[at:]) + "."
+            with _no_vendor_error("find the zone of " + full):
+                listed = self._client().list_hosted_zones_by_name(DNSName=suffix)["HostedZones"]
+            zones = [zone for zone in listed if zone["Name"].lower() == suffix]
+            public = [zone for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
+            chosen = public or zones
+            if len(chosen) > 1:
+                raise Fatal(
+                    f"{len(chosen)} hosted zones are named {suffix}", code="A229", fix="Use an account in which one of them is meant."
+                )
+            if chosen and at == 0:
+                raise Fatal(f"{full} is the top of its zone: a drill does not move that.", code="A225", fix="Move a name below it.")
+            if chosen:
+                return str(chosen[0]["Id"]).rpartition("/")[2]
+        raise Fatal(f"no hosted zone of this account holds {full}", code="A221", fix="Check the name and the account.")
+
+    def _client(self) -> Any:
+        with self._making_client:
+            if self._made_client is None:
+                self._made_client = self._make_client()
+            return self._made_client
+
+    def _make_client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        on_loopback = self._endpoint is not None and urlsplit(self._endpoint).hostname in _LOOPBACK
+        config = Config(
+            connect_timeout=3,
+            read_timeout=10,
+            retries={"total_max_attempts": 4, "mode": "standard"},
+            proxies={} if on_loopback else None,  # a proxy set for the outside world must not catch calls to this machine
+        )
+        access_key, secret_key = self._credentials
+        session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=self._region)
+        return session.client("route53", endpoint_url=self._endpoint, config=config)
+
+
+@contextmanager
+def _no_vendor_error(doing: str) -> Iterator[None]:
+    """Translate whatever the client raises; `doing` completes "Route 53 cannot …"."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error, doing) from error
+
+
+def _full(name: str) -> str:
+    return name.lower().rstrip(".") + "."
+
+
+def _record(name: str, rtype: str, forms: Sequence[Form]) -> RecordSet:
+    values = tuple(dict.fromkeys(value for form in forms for value in _values(form)))
+    return RecordSet(name, rtype, max(int(form.get("TTL", 0)) for form in forms), values, raw=list(forms))
+
+
+def _values(form: Form) -> list[str]:
+    if "AliasTarget" in form:
+        return [f"alias {form['AliasTarget']['DNSName']}"]
+    return [record["Value"] for record in form["ResourceRecords"]]
+
+
+def _forms(record: RecordSet) -> list[Form]:
+    """The provider's form: the one it gave us, or a simple record set."""
+    if record.raw is not None:
+        return list(record.raw)
+    if not record.values:
+        return []
+    values = [{"Value": value} for value in record.values]
+    return [{"Name": _full(record.name), "Type": record.type, "TTL": record.ttl_s, "ResourceRecords": values}]
+
+
+def _essence(forms: Sequence[Form]) -> list[tuple[str, list[str], list[tuple[str, Any]]]]:
+    """What makes lists of record sets the same: neither their order nor that of their values matters."""
+    rest = ({k: v for k, v in form.items() if k not in {"Name", "ResourceRecords"}} for form in forms)
+    rows = [
+        (str(form.get("SetIdentifier", "")), sorted(record["Value"] for record in form.get("ResourceRecords", ())), sorted(other.items()))
+        for form, other in zip(forms, rest, strict=True)
+    ]
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _words(forms: Sequence[Form]) -> str:
+    """Record sets as a person reads them."""
+    if not forms:
+        return "nothing"
+    return "; ".join(f"{', '.join(_values(form))} (TTL {form.get('TTL', 'of its target')})" for form in forms)

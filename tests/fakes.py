@@ -1,0 +1,168 @@
+"""Every port in memory: what a test uses instead of the world."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from drill.model.errors import Fatal, Retryable
+from drill.model.events import Fact, Kind
+from drill.model.ports import RecordSet, World
+from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
+
+
+class FakeDns:
+    """Record sets in memory (port Dns); `raw` is the list of record sets, as a provider would write it."""
+
+    def __init__(self, records: Mapping[str, tuple[int, Sequence[str]]], *, zone: str = "drill.test") -> None:
+        self._zone = zone
+        self._one_at_a_time = threading.Lock()
+        self._sets: dict[tuple[str, str], list[dict[str, Any]]] = {
+            (name, "A"): [{"ttl": ttl_s, "values": list(values)}] for name, (ttl_s, values) in records.items()
+        }
+
+    def read(self, name: str, rtype: str = "A") -> RecordSet:
+        self._refuse_unmovable(name, rtype)
+        sets = self._sets.get((name, rtype))
+        if not sets:
+            raise Fatal(f"there is no {rtype} record for {name}.", code="A221")
+        return RecordSet(name, rtype, sets[0]["ttl"], tuple(sets[0]["values"]), raw=copy.deepcopy(sets))
+
+    def swap(self, before: RecordSet, after: RecordSet) -> None:
+        self._refuse_unmovable(before.name, before.type)
+        if not after.values:
+            raise Fatal(f"{after.name} would be left without an answer.", code="A225")
+        key = (before.name, before.type)
+        with self._one_at_a_time:
+            present = self._sets.get(key, [])
+            if present != self._form(after):
+                if present != self._form(before):
+                    held = ", ".join(value for entry in present for value in entry["values"])
+                    raise Fatal(f"somebody else changed {before.name}: it holds {held}.", code="A220")
+                self._sets[key] = self._form(after)
+
+    def servers(self, name: str) -> Sequence[tuple[str, int]]:
+        return [("127.0.0.1", 53)]
+
+    @staticmethod
+    def _form(record: RecordSet) -> list[dict[str, Any]]:
+        return copy.deepcopy(record.raw) if record.raw is not None else [{"ttl": record.ttl_s, "values": list(record.values)}]
+
+    def _refuse_unmovable(self, name: str, rtype: str) -> None:
+        if rtype not in {"A", "AAAA", "CNAME"} or name == self._zone or "*" in name:
+            raise Fatal(f"a drill does not move the {rtype} record of {name}.", code="A225")
+
+
+class FakePropagation:
+    """Servers that turn to the new answer at once, or never (port Propagation)."""
+
+    def __init__(self, *, first_new_s: float = 0.1, settled_s: float = 0.3, lagging: Sequence[str] = ()) -> None:
+        self._first_new_s = first_new_s
+        self._settled_s = settled_s
+        self.lagging = list(lagging)
+        self.watched: list[tuple[RecordSet, RecordSet, Agreement]] = []
+
+    def watch(
+        self,
+        servers: Sequence[tuple[str, int]],
+        after: RecordSet,
+        before: RecordSet,
+        *,
+        agreement: Agreement,
+        stopping: Callable[[], bool],
+        on_change: Callable[[ServerAnswers], None],
+    ) -> PropagationResult:
+        self.watched.append((after, before, agreement))
+        rows = [self._row(f"{address}:{port}", after, before, agreement) for address, port in servers]
+        for row in rows:
+            on_change(replace(row, in_a_row=min(row.in_a_row, 1)))
+        return PropagationResult(tuple(rows))
+
+    def _row(self, server: str, after: RecordSet, before: RecordSet, agreement: Agreement) -> ServerAnswers:
+        if server in self.lagging:
+            return ServerAnswers(server, state="old", values=before.values, authoritative=True, last_old_s=agreement.within_s)
+        new = ServerAnswers(server, state="new", values=after.values, authoritative=True, in_a_row=agreement.need)
+        return replace(new, first_new_s=self._first_new_s, settled_s=self._settled_s)
+
+
+class FakeClock:
+    """Time that moves when it is told to, or by `tick_s` at every look (port Clock)."""
+
+    epoch = "fake-boot/1"
+
+    def __init__(self, *, tick_s: float = 0.0) -> None:
+        self.at_s = 1000.0
+        self._tick_s = tick_s
+
+    def now(self) -> datetime:
+        return datetime(2027, 1, 1, tzinfo=UTC) + timedelta(seconds=self.mono_s())
+
+    def mono_s(self) -> float:
+        self.at_s += self._tick_s
+        return self.at_s
+
+    def sleep(self, seconds: float) -> None:
+        self.at_s += seconds
+
+
+class FakeAttempt:
+    """What one try said, in lists (port Attempt). Hand `undo` over to the next one to play a crash."""
+
+    drill = "drill-1"
+
+    def __init__(self, *, step: str = "phase.step", number: int = 1, undo: Mapping[str, Any] | None = None, left_s: float = 60.0) -> None:
+        self.step = step
+        self.number = number
+        self.undo = undo
+        self.left_s = left_s
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.witnessed: list[tuple[Kind, str, dict[str, Any]]] = []
+        self.artifacts: dict[str, bytes] = {}
+        self.stop = False
+
+    def progress(self, what: str, **fields: Any) -> None:
+        self.said.append((what, fields))
+
+    def witness(self, kind: Kind, key: str, **fields: Any) -> None:
+        self.witnessed.append((kind, key, fields))
+
+    def register_undo(self, undo: Mapping[str, Any]) -> None:
+        self.undo = self.undo or json.loads(json.dumps(undo))  # as the journal does: JSON, and the first one stays
+
+    def registered_undo(self) -> Mapping[str, Any] | None:
+        return self.undo
+
+    def stopping(self) -> bool:
+        return self.stop
+
+    def remaining_s(self) -> float:
+        return self.left_s
+
+    def artifact(self, name: str, content: bytes) -> str:
+        self.artifacts[name] = content
+        return hashlib.sha256(content).hexdigest()
+
+    def wait_for(self, kind: Kind, match: Callable[[Fact], bool]) -> Fact:
+        raise Retryable(f"no {kind} was seen before this try ended.", code="A190")
+
+
+class FakeGround:
+    """Sites and what is known about them, without databases (part of port Ground)."""
+
+    def __init__(self, sites: Mapping[str, Mapping[str, Any]]) -> None:
+        self._sites = sites
+
+    def attributes(self, site: str) -> Mapping[str, Any]:
+        return self._sites[site]
+
+
+def fake_world(**roles: Any) -> World:
+    """A world with these roles only: a step that touches another one fails its test."""
+    return cast("World", SimpleNamespace(**roles))
