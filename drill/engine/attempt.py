@@ -80,11 +80,11 @@ class StepRunner:
     """Runs the steps of one plan against one world."""
 
     def __init__(self, plan: Plan, *, kinds: Mapping[str, Step[Any]], world: World, recorder: Recorder, artifacts: Artifacts) -> None:
-        self._plan = plan
-        self._kinds = kinds
-        self._world = world
-        self._recorder = recorder
-        self._artifacts = artifacts
+        self.plan = plan
+        self.kinds = kinds
+        self.world = world
+        self.recorder = recorder
+        self.artifacts = artifacts
 
     def run(self, planned: PlannedStep) -> Result:
         """Bring the step to its end; a step that has ended already is not run again."""
@@ -95,34 +95,34 @@ class StepRunner:
         return done
 
     def _look(self, planned: PlannedStep) -> StepProgress:
-        return self._recorder.look(lambda progress: progress.step(planned.id))
+        return self.recorder.look(lambda progress: progress.step(planned.id))
 
     def _settled(self, planned: PlannedStep) -> Result | None:
         """The end the journal already knows, or nothing when there is work to do; marks what a dead engine left running."""
         row = self._look(planned)
         if row.state in {"succeeded", "skipped"}:
             return {"status": "ok"}
-        if self._recorder.look(lambda progress: bool(progress.abort)):
+        if self.recorder.look(lambda progress: bool(progress.abort)):
             return {"status": "stopped"}
         if planned.skip:
-            self._recorder.say(
+            self.recorder.say(
                 Kind.STEP_SKIPPED, f"{planned.id}/skipped", phase=planned.phase, step=planned.id, reason="the scenario says skip"
             )
             return {"status": "ok"}
         if row.running is not None:
             where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": row.running}
-            self._recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
+            self.recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
         return None
 
     def resolve(self, planned: PlannedStep) -> Any:
         """The step's parameters with their expressions filled in. Raises: Fatal: an expression has no value yet (A201)."""
-        progress_steps = self._recorder.look(
+        progress_steps = self.recorder.look(
             lambda progress: {name: dict(row.outputs) for name, row in progress.steps.items() if row.outputs}
         )
-        sites = {site.id: dict(self._world.ground.attributes(site.id)) for site in self._plan.sites}
+        sites = {site.id: dict(self.world.ground.attributes(site.id)) for site in self.plan.sites}
         try:
             params = render(planned.params, steps=progress_steps, sites=sites)
-            return self._kinds[planned.kind].params.model_validate(params)
+            return self.kinds[planned.kind].params.model_validate(params)
         except (ValueError, DrillError) as error:
             raise Fatal(
                 f"the parameters of {planned.id} cannot be filled in: {error}",
@@ -131,24 +131,24 @@ class StepRunner:
             ) from error
 
     def _try(self, planned: PlannedStep, *, number: int) -> Result | None:
-        step = self._kinds[planned.kind]
+        step = self.kinds[planned.kind]
         where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
-        self._recorder.say(Kind.STEP_STARTED, f"{planned.id}/{number}/started", kind=planned.kind, no_return=planned.no_return, **where)
-        attempt = StepAttempt(self._recorder, planned, number=number, artifacts=self._artifacts)
+        self.recorder.say(Kind.STEP_STARTED, f"{planned.id}/{number}/started", kind=planned.kind, no_return=planned.no_return, **where)
+        attempt = StepAttempt(self.recorder, planned, number=number, artifacts=self.artifacts)
         try:
-            outputs = step.run(self.resolve(planned), self._world, attempt)
+            outputs = step.run(self.resolve(planned), self.world, attempt)
         except StepError as error:
             return self._failed(planned, number, error)
         except JournalBroken:
             raise
         except Exception as error:  # noqa: BLE001 - recorded as the failure of this step, with its type; nothing is swallowed
             return self._failed(planned, number, _bug(error))
-        self._recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), **where)
+        self.recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), **where)
         return {"status": "ok"}
 
     def _failed(self, planned: PlannedStep, number: int, error: StepError) -> Result | None:
         where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
-        self._recorder.say(
+        self.recorder.say(
             Kind.STEP_FAILED,
             f"{planned.id}/{number}/failed",
             code=error.code,
@@ -159,14 +159,14 @@ class StepRunner:
             **where,
         )
         failures = self._look(planned).failed_attempts
-        stopped = self._recorder.look(lambda progress: bool(progress.abort))
+        stopped = self.recorder.look(lambda progress: bool(progress.abort))
         if stopped:
             return {"status": "stopped"}
         if (error.retryable or error.in_doubt) and failures <= planned.retries:
             wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
-            self._recorder.say(Kind.STEP_RETRY_SCHEDULED, f"{planned.id}/{number}/retry", wait_s=wait_s, **{**where, "attempt": number + 1})
+            self.recorder.say(Kind.STEP_RETRY_SCHEDULED, f"{planned.id}/{number}/retry", wait_s=wait_s, **{**where, "attempt": number + 1})
             return None if self._rest(wait_s) else {"status": "stopped"}
-        self._recorder.say(
+        self.recorder.say(
             Kind.ABORT_REQUESTED,
             f"abort/step/{planned.id}/{number}",
             reason=f"{planned.id} failed: {error.what}",
@@ -176,11 +176,11 @@ class StepRunner:
         return {"status": "failed", "code": error.code}
 
     def _rest(self, wait_s: float) -> bool:
-        until_s = self._recorder.clock.mono_s() + wait_s
-        while self._recorder.clock.mono_s() < until_s:
-            if self._recorder.look(aborting, fresh=False):
+        until_s = self.recorder.clock.mono_s() + wait_s
+        while self.recorder.clock.mono_s() < until_s:
+            if self.recorder.look(aborting, fresh=False):
                 return False
-            self._recorder.clock.sleep(min(0.1, wait_s))
+            self.recorder.clock.sleep(min(0.1, wait_s))
         return True
 
 

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from drill.engine.attempt import StepAttempt, StepRunner
-from drill.engine.record import Recorder
 from drill.model.errors import DrillError, JournalBroken
 from drill.model.events import Kind
-from drill.model.plan import Plan, PlannedStep
-from drill.model.ports import Artifacts, World
-from drill.steps.base import Step
+from drill.model.plan import PlannedStep
 
 _TRIES = 3
 _REST_S = 1.0
@@ -27,22 +24,16 @@ class UndoAttempt(StepAttempt):
 class Undoer:
     """Runs the registered undos of one drill."""
 
-    def __init__(
-        self, plan: Plan, *, kinds: Mapping[str, Step[Any]], world: World, recorder: Recorder, artifacts: Artifacts, runner: StepRunner
-    ) -> None:
-        self._plan = plan
-        self._kinds = kinds
-        self._world = world
-        self._recorder = recorder
-        self._artifacts = artifacts
+    def __init__(self, runner: StepRunner) -> None:
         self._runner = runner
+        self._recorder = runner.recorder
 
     def undo_all(self) -> list[str]:
         """Undo in the reverse order of registration; returns what is left for a person, empty when all is back."""
         return [left for step_id, undo in self._recorder.look(lambda progress: progress.undos()) if (left := self._undo(step_id, undo))]
 
     def _undo(self, step_id: str, undo: Mapping[str, Any]) -> str:
-        planned = self._plan.step(step_id)
+        planned = self._runner.plan.step(step_id)
         where = {"phase": planned.phase, "step": step_id}
         last: DrillError | None = None
         for number in range(1, _TRIES + 1):
@@ -63,5 +54,5 @@ class Undoer:
         return f"{step_id}: {last}"
 
     def _take_back(self, planned: PlannedStep, undo: Mapping[str, Any], number: int) -> None:
-        attempt = UndoAttempt(self._recorder, planned, number=1000 + number, artifacts=self._artifacts)
-        self._kinds[planned.kind].undo(self._runner.resolve(planned), self._world, attempt, undo)
+        attempt = UndoAttempt(self._recorder, planned, number=1000 + number, artifacts=self._runner.artifacts)
+        self._runner.kinds[planned.kind].undo(self._runner.resolve(planned), self._runner.world, attempt, undo)

@@ -61,12 +61,15 @@ class Progress:
     gates: dict[str, GateProgress] = field(default_factory=dict)
     abort: str = ""
     """Why somebody asked to stop; empty when nobody did."""
+    hold_wanted: bool = False
+    """The reason to stop asks for a hold, not for an undo: silence at a gate that says so."""
     no_return: bool = False
     held: bool = False
     decision: str = ""
     """What a person chose last while on hold: `failback` or `proceed`."""
-    round: int = 0
-    """How many such choices there were."""
+    holds: int = 0
+    decisions: int = 0
+    """How many such choices there were; a hold is over when there are as many as holds."""
     failback: bool = False
     outcome: str = ""
     exit_code: int | None = None
@@ -182,9 +185,11 @@ def _replied(progress: Progress, fact: Fact) -> None:
 
 
 def _rejected(progress: Progress, fact: Fact) -> None:
-    if fact.data["reason"] == "wrong-code" and fact.data["gate"] and fact.data["contact"]:
-        gate, contact = progress.gate(fact.data["gate"]), fact.data["contact"]
-        gate.rejected = {**gate.rejected, contact: gate.rejected.get(contact, 0) + 1}
+    contact = fact.data["contact"]
+    if fact.data["reason"] == "wrong-code" and contact:
+        for gate_id in fact.data.get("charged", ()):
+            gate = progress.gate(gate_id)
+            gate.rejected = {**gate.rejected, contact: gate.rejected.get(contact, 0) + 1}
 
 
 def _acknowledged(progress: Progress, fact: Fact) -> None:
@@ -203,17 +208,19 @@ def _expired(progress: Progress, fact: Fact) -> None:
 
 def _abort(progress: Progress, fact: Fact) -> None:
     progress.abort = progress.abort or fact.data["reason"]
+    progress.hold_wanted = progress.hold_wanted or bool(fact.data.get("hold"))
 
 
 def _held(progress: Progress, fact: Fact) -> None:
-    progress.held = True
+    progress.held, progress.holds = True, progress.holds + 1
     progress.left = tuple(fact.data["left"])
 
 
 def _decided(progress: Progress, fact: Fact) -> None:
     if fact.data["verb"] in {"failback", "proceed"}:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
-        progress.round += 1
+        progress.hold_wanted = False
+        progress.decisions += 1
 
 
 def _failback(progress: Progress, _fact: Fact) -> None:

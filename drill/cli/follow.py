@@ -1,0 +1,81 @@
+"""Follows a drill's facts and shows them: live on a terminal, plain lines in a pipe, JSON lines for machines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from drill.model.events import Fact, Kind
+from drill.model.progress import MEASUREMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drill.model.report import Report
+    from drill.wiring.records import Records
+
+_REFRESH_S = 0.25
+
+
+class View(Protocol):
+    """What shows a drill while it runs."""
+
+    def show(self, report: Report, new_facts: Sequence[Fact]) -> None:
+        """Bring the picture up to date."""
+
+    def close(self) -> None:
+        """Leave the last picture standing."""
+
+
+class JsonLines:
+    """One fact a line, measurements left out."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def show(self, report: Report, new_facts: Sequence[Fact]) -> None:
+        for fact in new_facts:
+            if fact.kind not in MEASUREMENTS:
+                self._out.write(json.dumps(fact.row(), ensure_ascii=False) + "\n")
+        self._out.flush()
+
+    def close(self) -> None:
+        self._out.flush()
+
+
+def open_view(out: TextIO, *, as_json: bool) -> View:
+    """The view that fits where the output goes."""
+    if as_json:
+        return JsonLines(out)
+    if out.isatty():
+        from drill.views.live import LiveView
+
+        return LiveView(out)
+    from drill.views.lines import LinesView
+
+    return LinesView(out)
+
+
+def follow_drill(
+    records: Records, drill: str, *, as_json: bool, out: TextIO, alive: Callable[[], bool] = lambda: True, after: int = 0
+) -> Fact | None:
+    """Show a drill until it ends, holds, or `alive` says no; returns the fact that ended it."""
+    view = open_view(out, as_json=as_json)
+    seen: list[Fact] = records.journal.read(drill) if after else []
+    ended: Fact | None = None
+    try:
+        while ended is None:
+            fresh = records.journal.read(drill, after=len(seen))
+            seen += fresh
+            new = [fact for fact in fresh if fact.seq > after]
+            if seen:
+                view.show(records.report(drill, seen, with_trend=False), new)
+            ended = next((fact for fact in new if fact.kind in {Kind.DRILL_FINISHED, Kind.DRILL_HELD}), None)
+            if ended is None and not alive():
+                break
+            time.sleep(_REFRESH_S)
+    finally:
+        view.close()
+    return ended

@@ -1,0 +1,184 @@
+"""`drill status`, `show`, `list`, `watch` and `logs`: look at drills without touching them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from drill.model.progress import Progress
+    from drill.wiring.records import Records
+
+_DRILL = click.argument("drill", required=False, metavar="[DRILL]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+def open_records() -> Records:
+    """The records of the current DRILL_HOME."""
+    from drill.settings import Settings
+    from drill.wiring.records import Records
+
+    return Records(Settings.load())
+
+
+def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
+    from drill.wiring.locks import engine_holder
+
+    if progress.plan is None:
+        return {"drill": drill, "state": "planned", "steps": []}
+    holder = engine_holder(records.settings)
+    return {
+        "drill": drill,
+        "scenario": progress.plan.scenario,
+        "mode": str(progress.plan.mode),
+        "state": progress.state,
+        "exit_code": progress.exit_code,
+        "engine_pid": holder.pid if holder and holder.drill == drill else None,
+        "point_of_no_return": progress.no_return,
+        "abort": progress.abort or None,
+        "phases": [{"id": phase.id, "state": progress.phases.get(phase.id, "pending")} for phase in progress.plan.all_phases()],
+        "steps": [
+            {"id": step.id, "phase": step.phase, "state": progress.step(step.id).state, "attempts": progress.step(step.id).attempts}
+            for step in progress.plan.steps()
+        ],
+        "gates": [
+            {
+                "id": gate.id,
+                "state": progress.gate(gate.id).state,
+                "asked": list(progress.gate(gate.id).asked),
+                "deadline": deadline.isoformat() if (deadline := progress.gate(gate.id).deadline) else None,
+            }
+            for gate in progress.plan.gates
+        ],
+        "left": list(progress.left),
+    }
+
+
+@click.command()
+@_DRILL
+@_JSON
+def status(drill: str | None, *, as_json: bool) -> None:
+    r"""Say where a drill stands (the newest when none is named).
+
+    \b
+    Example:
+      drill status my-drill --json
+    """
+    records = open_records()
+    drill = records.known(drill)
+    row = _status(records, drill, records.progress(drill))
+    if as_json:
+        click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    engine = f"engine {row['engine_pid']}" if row.get("engine_pid") else "no engine"
+    click.echo(f"{drill}: {row['state']} ({row.get('mode', '')}, {engine})")
+    for step in row["steps"]:
+        click.echo(f"  {step['state']:<12} {step['id']}")
+    for what in row.get("left", ()):
+        click.echo(f"  left for a person: {what}")
+    if row["state"] == "running" and not row.get("engine_pid"):
+        click.echo(f"  its engine is gone: `drill resume {drill}` goes on, `drill abort {drill}` takes it back")
+    if row["state"] == "held":
+        click.echo(f"  on hold: `drill failback {drill}` brings it home, `drill proceed {drill}` goes on")
+
+
+@click.command()
+@_DRILL
+@_JSON
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+def show(drill: str | None, *, as_json: bool, lang: str) -> None:
+    r"""Show a drill's result so far: verdict, phases, steps, messages, answers.
+
+    \b
+    Example:
+      drill show my-drill
+    """
+    from drill.views.jsonview import render_json
+    from drill.views.markdown import render_markdown
+
+    records = open_records()
+    report = records.report(records.known(drill))
+    click.echo(render_json(report) if as_json else render_markdown(report, lang="zh" if lang == "zh" else "en"))
+
+
+@click.command(name="list")
+@_JSON
+def list_drills(*, as_json: bool) -> None:
+    r"""List past and running drills, oldest first.
+
+    \b
+    Example:
+      drill list --json
+    """
+    records = open_records()
+    rows = []
+    for drill in records.journal.drills():
+        report = records.report(drill, with_trend=False)
+        state = records.progress(drill).state
+        rows.append(
+            {
+                "drill": drill,
+                "scenario": report.scenario,
+                "mode": report.mode,
+                "state": state,
+                "exit_code": report.exit_code,
+                "at": report.zero_at,
+                "rta_s": report.rto.actual_s,
+                "rto_met": report.rto.met,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo("no drill yet: `drill run scenarios/sandbox-region-outage.yaml` runs one on this machine")
+    for row in rows:
+        rta = f"{row['rta_s']:.1f} s" if row["rta_s"] is not None else "unmeasured"
+        click.echo(f"{row['drill']:<44} {row['state']:<10} {row['mode']:<8} RTA {rta:<11} {row['at'][:19]}")
+
+
+@click.command()
+@_DRILL
+def watch(drill: str | None) -> None:
+    r"""Follow a drill until it ends or holds; Ctrl-C only stops watching.
+
+    \b
+    Example:
+      drill watch my-drill
+    """
+    from drill.cli.follow import follow_drill
+
+    records = open_records()
+    follow_drill(records, records.known(drill), as_json=False, out=sys.stdout)
+
+
+@click.command()
+@_DRILL
+@click.option("--measurements", is_flag=True, help="Samples and canary rows too.")
+@click.option("--artifact", metavar="SHA256", help="Print kept tool output instead; the start of its name will do.")
+def logs(drill: str | None, *, measurements: bool, artifact: str | None) -> None:
+    r"""Print a drill's facts, one JSON object a line, or a piece of kept tool output.
+
+    \b
+    Example:
+      drill logs my-drill | jq 'select(.kind == "StepFailed")'
+    """
+    from drill.model.errors import UsageError
+    from drill.model.progress import DECISIVE
+
+    records = open_records()
+    drill = records.known(drill)
+    if artifact:
+        kept = records.artifacts()
+        name = next((sha256 for sha256 in kept.names(drill) if sha256.startswith(artifact)), None)
+        if name is None:
+            raise UsageError(
+                f"{drill} keeps no output {artifact!r}.", code="U014", fix=f"It keeps: {', '.join(kept.names(drill)) or 'none'}."
+            )
+        click.echo(kept.get(drill, name))
+        return
+    for fact in records.journal.read(drill, kinds=None if measurements else DECISIVE):
+        click.echo(json.dumps(fact.row(), ensure_ascii=False))

@@ -1,0 +1,225 @@
+"""The bodies of a drill's nodes: blocking, safe to run again, and nothing decided that is not in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drill.engine.attempt import Result, StepRunner
+from drill.engine.conduct import Part
+from drill.engine.gate import GateKeeper
+from drill.engine.notify import Notifier
+from drill.engine.people import People
+from drill.engine.preflight import Preflight, healthy
+from drill.engine.record import Recorder
+from drill.engine.undo import Undoer
+from drill.model.errors import DrillError, StepError
+from drill.model.events import Kind
+from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
+from drill.model.ports import Artifacts, Messenger, Secrets, World
+from drill.model.progress import Progress
+from drill.model.report import Report
+from drill.steps.base import Step
+
+_HOLD_POLL_S = 0.1
+_STEADY_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the composition root does for the engine at the turning points of a drill."""
+
+    start_observer: Callable[[], None]
+    """Returns when samples are being taken."""
+    canary_ranges: Callable[[str, int], Sequence[tuple[int, int]]]
+    """Which canary rows a site holds, up to a row number."""
+    publish: Callable[[], Report]
+    """Write the report from the journal as it is now."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Everything one drill works with."""
+
+    plan: Plan
+    kinds: Mapping[str, Step[Any]]
+    world: World
+    recorder: Recorder
+    artifacts: Artifacts
+    secrets: Secrets
+    people: People
+    messengers: Mapping[str, Messenger]
+    hooks: Hooks
+
+
+class DrillCrew:
+    """Does the work of one drill."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._plan = kit.plan
+        self._kinds = kit.kinds
+        self._world = kit.world
+        self._recorder = kit.recorder
+        self._hooks = kit.hooks
+        self._runner = StepRunner(kit.plan, kinds=kit.kinds, world=kit.world, recorder=kit.recorder, artifacts=kit.artifacts)
+        self._undoer = Undoer(self._runner)
+        self.notifier = Notifier(kit.recorder, kit.people, kit.messengers)
+        self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
+        self._preflight = Preflight(self._runner, secrets=kit.secrets)
+
+    def _all_steady(self) -> bool:
+        return all(self._world.probes.ask(probe).ok for probe in self._plan.steady_state)
+
+    # ------------------------------------------------------------ before
+
+    def preflight(self) -> Result:
+        failed = [check for check in self._preflight.run() if not check.ok]
+        return {"status": "failed" if failed else "ok", "failed": [f"{check.name}: {check.detail} {check.fix}".strip() for check in failed]}
+
+    def refuse(self) -> Result:
+        return self._end("refused", 3, left=[])
+
+    def begin(self) -> Result:
+        self._hooks.start_observer()
+        self._recorder.say(Kind.DRILL_STARTED, "started")
+        return {"status": "ok"}
+
+    # ------------------------------------------------------------ while it plays
+
+    def run_step(self, step: PlannedStep) -> Result:
+        self._open(step.phase)
+        return self._runner.run(step)
+
+    def hold_gate(self, gate: Gate) -> Result:
+        if gate.at == "before":
+            self._open(gate.phases[0])
+        return self._gates.hold(gate)
+
+    def _open(self, phase: str) -> None:
+        if self._recorder.look(lambda progress: phase not in progress.phases and not progress.abort, fresh=False):
+            self._recorder.say(Kind.PHASE_OPENED, f"{phase}/opened", phase=phase)
+
+    def tell(self, phase: PlannedPhase) -> Result:
+        opened = self._recorder.journal.find(self._recorder.drill, f"{phase.id}/opened")
+        took_s = self._recorder.clock.mono_s() - opened.mono_s if opened and opened.epoch == self._recorder.clock.epoch else 0.0
+        self.notifier.tell(phase, took_s=took_s)
+        return {"status": "ok"}
+
+    def close_phase(self, phase: PlannedPhase, *, ok: bool) -> Result:
+        if phase.id in self._recorder.look(lambda progress: dict(progress.phases)):
+            turn = self._recorder.look(lambda progress: progress.decisions)
+            state = "succeeded" if ok else "failed"
+            self._recorder.say(Kind.PHASE_CLOSED, f"{phase.id}/closed/{turn}", phase=phase.id, state=state)
+        return {"status": "ok"}
+
+    # ------------------------------------------------------------ what next
+
+    def decide(self, part: Part) -> Result:
+        def choose(progress: Progress) -> str:
+            if not progress.abort:
+                return "failback" if part == "drill" else "end"
+            return "hold" if part == "failback" or progress.no_return or progress.hold_wanted else "undo"
+
+        return {"status": "ok", "next": self._recorder.look(choose)}
+
+    def hold(self, part: Part, turn: int) -> Result:
+        reason = self._recorder.look(lambda progress: progress.abort) or "held"
+        left = [f"{step}: {undo}" for step, undo in self._recorder.look(lambda progress: progress.undos())]
+        self._recorder.say(Kind.DRILL_HELD, f"held/{part}/{turn}", reason=reason, left=left, part=part)
+        self._hooks.publish()
+        self.notifier.announce("hold", f"{part}/{turn}", {"en": self._hold_words("en", reason), "zh": self._hold_words("zh", reason)})
+        while self._recorder.look(lambda progress: progress.decisions < progress.holds):
+            self._recorder.clock.sleep(_HOLD_POLL_S)
+        return {"status": "ok", "verb": self._recorder.look(lambda progress: progress.decision)}
+
+    def _hold_words(self, language: str, reason: str) -> Mapping[str, str]:
+        opened = self._recorder.look(lambda progress: [name for name, state in progress.phases.items() if state == "running"])
+        phase = self._plan.phase(opened[-1]) if opened else self._plan.phases[0]
+        return {"phase": getattr(phase.title, language), "reason": reason}
+
+    # ------------------------------------------------------------ the way back
+
+    def undo(self) -> Result:
+        return {"status": "ok", "left": self._undoer.undo_all()}
+
+    def begin_failback(self) -> Result:
+        self._find_canary()
+        self._hooks.publish()
+        self._recorder.say(Kind.FAILBACK_STARTED, "failback")
+        return {"status": "ok"}
+
+    def _find_canary(self) -> None:
+        """Read back on the promoted side what was acknowledged before the loss: the evidence of the data loss."""
+        promoted = [step.params["site"] for step in self._plan.steps() if step.no_return and "site" in step.params]
+        rows = [fact.data["row"] for fact in self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.CANARY_ACKNOWLEDGED}))]
+        if self._plan.canary is None or not promoted or not rows:
+            return
+        try:
+            ranges = self._hooks.canary_ranges(promoted[0], max(rows))
+        except StepError as error:
+            self._recorder.say(Kind.FINDING_RAISED, "finding/canary", code=error.code, what=error.what, fix=error.fix, severity="error")
+            return
+        found = [list(pair) for pair in ranges]
+        self._recorder.say(Kind.CANARY_FOUND, f"canary-found/{promoted[0]}", site=promoted[0], ranges=found, highest_asked=max(rows))
+
+    # ------------------------------------------------------------ the end
+
+    def finish(self) -> Result:
+        left = [*self._not_undone(), *self._second_look(), *self._unsteady()]
+        abort, undone = self._recorder.look(lambda progress: (progress.abort, bool(progress.abort) and not progress.failback))
+        if undone:
+            declined = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
+            return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
+        report = self._hooks.publish()
+        met = report.rto.met is True and report.rpo.met is not False and (report.rpo.met is True or self._plan.canary is None)
+        return self._end("finished", 5 if left else 0 if met else 1, left=left)
+
+    def _not_undone(self) -> list[str]:
+        failed = self._recorder.look(lambda progress: [step for step, row in progress.steps.items() if row.undone == "failed"])
+        return [f"the undo of {step} failed" for step in failed]
+
+    def _second_look(self) -> list[str]:
+        """What is still there of what the steps made: clean-up is proven, not assumed."""
+        left: list[str] = []
+        for planned in self._plan.steps():
+            if self._recorder.look(lambda progress: progress.step(planned.id).attempts) == 0:  # noqa: B023 - called at once
+                continue
+            try:
+                left += self._kinds[planned.kind].leftovers(self._runner.resolve(planned), self._world, self._recorder.drill, planned.id)
+            except DrillError as error:
+                left.append(f"{planned.id} could not be looked at again: {error}")
+        return left
+
+    def _unsteady(self) -> list[str]:
+        if self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values())):
+            return []
+        sick = [probe for probe in self._plan.steady_state if not healthy(probe, self._world, patience_s=_STEADY_PATIENCE_S)]
+        return [f"the steady state is not back: {probe} does not answer well" for probe in sick]
+
+    def _end(self, outcome: str, exit_code: int, *, left: Sequence[str], reason: str = "") -> Result:
+        for number, what in enumerate(left):
+            self._recorder.say(
+                Kind.FINDING_RAISED, f"finding/left/{number}", code="D500", what=what, fix="A person must do it.", severity="error"
+            )
+        self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
+        report = self._hooks.publish()
+        if outcome != "refused":
+            self.notifier.announce("result", "end", {language: _result_words(report, language) for language in ("en", "zh")})
+            self._hooks.publish()
+        return {"status": "ok", "exit_code": exit_code}
+
+
+def _result_words(report: Report, language: str) -> Mapping[str, str]:
+    unknown = {"en": "unmeasured", "zh": "未测得"}[language]
+    met = {
+        True: {"en": "RTO met", "zh": "达标"},
+        False: {"en": "RTO missed", "zh": "未达标"},
+        None: {"en": report.outcome, "zh": "未测得"},
+    }[report.rto.met]
+    return {
+        "outcome": met[language],
+        "rta": unknown if report.rto.actual_s is None else f"{report.rto.actual_s:.1f}s",
+        "rpa": unknown if report.rpo.actual_s is None else f"{report.rpo.actual_s:.1f}s",
+        "digest": report.evidence.head_digest[:8],
+    }

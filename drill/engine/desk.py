@@ -1,0 +1,92 @@
+"""Takes answers in: from the carrier's queue and from the command line, judged by the same rules, stored before they are let go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from drill.engine.people import People
+from drill.engine.record import Recorder
+from drill.model.acknowledgement import Judgement, judge
+from drill.model.errors import DrillError, JournalBroken
+from drill.model.events import Draft, Kind, stamp
+from drill.model.ports import InboundMessage, ReplySource
+from drill.model.replies import Reply, parse
+
+_WAIT_S = 1.0
+_REST_S = 1.0
+
+
+class Desk:
+    """Judges the answers of one drill."""
+
+    def __init__(self, recorder: Recorder, people: People) -> None:
+        self._recorder = recorder
+        self._people = people
+
+    def take_message(self, message: InboundMessage) -> Judgement:
+        """Judge a text that came in from a number."""
+        contact = self._people.contact_of(message.address)
+        return self.take(parse(message.text), contact=contact, channel="sms", message_id=message.id, sent_at=message.sent_at)
+
+    def take(self, reply: Reply, *, contact: str | None, channel: str, message_id: str, sent_at: datetime | None = None) -> Judgement:
+        """Judge an answer and write down what it does; the same message twice changes nothing."""
+        key = f"reply/{message_id}"
+        gates = self._recorder.look(self._people.questions)
+        judgement = judge(reply, contact=contact, open_gates=gates, now=self._recorder.clock.now(), sent_at=sent_at)
+        if self._recorder.journal.find(self._recorder.drill, key) is None:
+            self._recorder.say_all(self._facts(reply, judgement, contact=contact, channel=channel, key=key, sent_at=sent_at))
+        return judgement
+
+    def _facts(
+        self, reply: Reply, judgement: Judgement, *, contact: str | None, channel: str, key: str, sent_at: datetime | None
+    ) -> list[Draft]:
+        by = f"person:{contact}" if contact else "stranger"
+        carried = {"provider_sent_at": stamp(sent_at) if sent_at else None, "contact": contact, "channel": channel, "gate": judgement.gate}
+        if not judgement.counted:
+            extra = {"reason": judgement.reason, "charged": list(judgement.charged), "given_in_time": judgement.given_in_time}
+            return [self._recorder.draft(Kind.REPLY_REJECTED, key, by=by, verb=reply.verb, **extra, **carried)]
+        verbs = {"confirm": "confirm", "decline": "reject", "abort": "abort"}
+        facts = [self._recorder.draft(Kind.REPLY_RECEIVED, key, by=by, verb=verbs[judgement.outcome], **carried)]
+        if judgement.outcome == "decline":
+            declined = {"gate": judgement.gate, "contact": contact, "channel": channel}
+            facts.append(self._recorder.draft(Kind.DECLINED, f"{judgement.gate}/declined", by=by, **declined))
+        if judgement.outcome != "confirm":
+            reason = f"{contact} said {'no' if judgement.outcome == 'decline' else 'abort'} to {judgement.gate}"
+            facts.append(self._recorder.draft(Kind.ABORT_REQUESTED, f"abort/{key}", by=by, reason=reason, channel=channel))
+        return facts
+
+
+class DeskClerk:
+    """A thread that empties a reply source into the desk, and has the postman look after deliveries."""
+
+    def __init__(self, desk: Desk, source: ReplySource, *, on_tick: Callable[[], None], on_trouble: Callable[[DrillError], None]) -> None:
+        self._desk = desk
+        self._source = source
+        self._on_tick = on_tick
+        self._on_trouble = on_trouble
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="desk", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more; waits for the answer in hand."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                for message in self._source.receive(_WAIT_S):
+                    self._desk.take_message(message)
+                    self._source.done(message)
+                self._on_tick()
+            except JournalBroken:
+                return  # another engine has the drill, or its own nodes report the broken store
+            except DrillError as error:
+                self._on_trouble(error)
+                self._stop.wait(_REST_S)

@@ -1,0 +1,71 @@
+"""Who is who in one drill: which numbers are whose, and which code each person was given. Nothing of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from drill.model.acknowledgement import OpenGate, State
+from drill.model.codes import Ask, reply_codes
+from drill.model.plan import Contact, Gate, Plan
+from drill.model.ports import Secrets
+from drill.model.progress import GateProgress, Progress
+from drill.model.replies import normalise_number
+
+
+class People:
+    """The contacts of a plan with their addresses and reply codes."""
+
+    def __init__(self, plan: Plan, *, drill: str, secrets: Secrets, key: bytes, starter: str | None = None) -> None:
+        self.plan = plan
+        self._drill = drill
+        self._secrets = secrets
+        self._key = key
+        self._starter = starter
+        self._codes: Mapping[Ask, str] | None = None
+        self._numbers: dict[str, str] | None = None
+
+    def addresses(self, contact: Contact, channel: str) -> list[str]:
+        """Where a contact is reached on a channel, best first. Raises: PreflightFailed: a secret is not set."""
+        references = {"sms": contact.sms, "email": contact.email}.get(channel, ())
+        return [self._secrets.get(reference) for reference in references]
+
+    def contact_of(self, number: str) -> str | None:
+        """Whose number this is, however it is written; nothing for a stranger."""
+        if self._numbers is None:
+            rows = [(contact, address) for contact in self.plan.contacts for address in self.addresses(contact, "sms")]
+            self._numbers = {normalised: contact.id for contact, address in rows if (normalised := normalise_number(address))}
+        normalised = normalise_number(number)
+        return self._numbers.get(normalised) if normalised else None
+
+    def code(self, gate: Gate, contact: str) -> str:
+        """The code this person was given for this gate: the same after a crash."""
+        if self._codes is None:
+            asks = [self._ask(gate, contact) for gate in self.plan.gates for contact in (*gate.ask, *gate.then)]
+            self._codes = reply_codes(self._key, asks)
+        return self._codes[self._ask(gate, contact)]
+
+    def _ask(self, gate: Gate, contact: str) -> Ask:
+        return Ask(self._drill, gate.id, contact, destructive=gate.destructive)
+
+    def questions(self, progress: Progress) -> list[OpenGate]:
+        """Every question put so far, oldest first, as answers are judged against them."""
+        return [self._question(self.plan.gate(gate_id), row) for gate_id, row in progress.gates.items() if row.deadline is not None]
+
+    def _question(self, gate: Gate, row: GateProgress) -> OpenGate:
+        states: Mapping[str, State] = {"open": "open", "acknowledged": "acknowledged", "declined": "declined", "expired": "expired"}
+        if row.deadline is None:
+            raise ValueError(f"{gate.id} has not been asked")
+        return OpenGate(
+            id=gate.id,
+            asked=frozenset(row.asked),
+            codes=lambda contact: self.code(gate, contact),
+            deadline=row.deadline,
+            destructive=gate.destructive,
+            joint=len(gate.phases) > 1,
+            state=states[row.state],
+            quorum=gate.quorum,
+            answers=dict.fromkeys(row.confirmed, "confirm"),
+            wrong_codes=dict(row.rejected),
+            four_eyes=gate.four_eyes,
+            starter=self._starter,
+        )

@@ -1,0 +1,114 @@
+"""Looks at the ground before anything is touched: people, steady state, steps, limits. One line each, with the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drill.engine.attempt import StepRunner
+from drill.engine.safety import unsafe_effects
+from drill.model.effects import Effect
+from drill.model.errors import DrillError, UnsafePlan
+from drill.model.events import Kind
+from drill.model.ports import Secrets, World
+
+_GOOD_IN_A_ROW = 5
+_PROBE_REST_S = 0.1
+_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One look at the ground."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+class Preflight:
+    """The checks of one plan against one world."""
+
+    def __init__(self, runner: StepRunner, *, secrets: Secrets) -> None:
+        self._runner = runner
+        self._plan = runner.plan
+        self._world = runner.world
+        self._recorder = runner.recorder
+        self._secrets = secrets
+
+    def run(self) -> list[Check]:
+        """Every check, each written down; goes on after a failed one so that all is said at once."""
+        checks: list[Check] = []
+        for check in self._all():
+            checks.append(check)
+            self._recorder.say(
+                Kind.PREFLIGHT_CHECKED, f"preflight/{check.name}", check=check.name, ok=check.ok, detail=check.detail, fix=check.fix
+            )
+        return checks
+
+    def _all(self) -> Iterable[Check]:
+        yield from self._contacts()
+        yield from self._steady()
+        yield from self._steps()
+
+    def _contacts(self) -> Iterable[Check]:
+        for contact in self._plan.contacts:
+            yield _guarded(f"contact {contact.id}", lambda: self._numbers(contact.sms), fix="")  # noqa: B023 - called at once
+
+    def _numbers(self, references: Iterable[str]) -> str:
+        return f"{len([self._secrets.get(reference) for reference in references])} number(s)"
+
+    def _steady(self) -> Iterable[Check]:
+        for probe in self._plan.steady_state:
+            ok = healthy(probe, self._world)
+            detail = (
+                f"{_GOOD_IN_A_ROW} good answers in a row" if ok else f"not {_GOOD_IN_A_ROW} good answers in a row within {_PATIENCE_S:g} s"
+            )
+            yield Check(f"steady state {probe}", ok, detail, "" if ok else "Repair the service first: a drill starts from health.")
+
+    def _steps(self) -> Iterable[Check]:
+        effects: dict[str, list[Effect]] = {}
+        for planned in self._plan.steps():
+            step = self._runner.kinds[planned.kind]
+            if planned.phase in {phase.id for phase in self._plan.failback} or _waits_for_outputs(planned.params):
+                continue
+            try:
+                params = self._runner.resolve(planned)
+                trouble = step.ready(params, self._world)
+                effects[planned.id] = step.preview(params, self._world)
+            except DrillError as error:
+                yield Check(f"step {planned.id}", ok=False, detail=error.what, fix=error.fix)
+                continue
+            count = sum(effect.count for effect in effects[planned.id])
+            yield Check(f"step {planned.id}", not trouble, "; ".join(trouble) or f"{count} change(s) ahead")
+        yield _guarded("limits", lambda: self._within_limits(effects), fix="")
+
+    def _within_limits(self, effects: Mapping[str, list[Effect]]) -> str:
+        violations = unsafe_effects(self._plan, effects)
+        if violations:
+            raise UnsafePlan("; ".join(str(violation) for violation in violations), code="P010", fix="Widen `limits`, or narrow the plan.")
+        total = sum(effect.count for rows in effects.values() for effect in rows)
+        return f"{total} of at most {self._plan.limits.max_changes} changes"
+
+
+def healthy(probe: str, world: World, *, good_in_a_row: int = _GOOD_IN_A_ROW, patience_s: float = _PATIENCE_S) -> bool:
+    """Whether a probe answers well so many times in a row within a time."""
+    until_s = world.clock.mono_s() + patience_s
+    row = 0
+    while row < good_in_a_row and world.clock.mono_s() < until_s:
+        row = row + 1 if world.probes.ask(probe).ok else 0
+        world.clock.sleep(_PROBE_REST_S)
+    return row >= good_in_a_row
+
+
+def _waits_for_outputs(params: Mapping[str, Any]) -> bool:
+    return "steps." in repr(params)
+
+
+def _guarded(name: str, look: Callable[[], str], *, fix: str) -> Check:
+    try:
+        return Check(name, ok=True, detail=look())
+    except DrillError as error:
+        return Check(name, ok=False, detail=error.what, fix=error.fix or fix)

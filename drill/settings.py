@@ -1,0 +1,91 @@
+"""Where things are: the one place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import secrets as randomness
+from dataclasses import dataclass
+from pathlib import Path
+
+import drill
+from drill.model.errors import PreflightFailed, UsageError
+
+_PROJECT = Path(drill.__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One DRILL_HOME and the project's own files."""
+
+    home: Path
+    reports: Path
+    project: Path
+    database_url: str
+    secrets_file: Path | None
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read DRILL_HOME, DRILL_REPORTS, DRILL_DATABASE_URL and DRILL_SECRETS_FILE."""
+        home = Path(os.environ.get("DRILL_HOME") or ".drill").expanduser().resolve()
+        reports = Path(os.environ.get("DRILL_REPORTS") or "reports").expanduser().resolve()
+        secrets_file = os.environ.get("DRILL_SECRETS_FILE")
+        here = Path.cwd()
+        project = here if (here / "playbooks").is_dir() and (here / "terraform").is_dir() else _PROJECT
+        url = os.environ.get("DRILL_DATABASE_URL") or f"sqlite:///{home / 'drill.sqlite'}"
+        return cls(home, reports, project, url, Path(secrets_file).expanduser() if secrets_file else None)
+
+    def drill_dir(self, drill_id: str) -> Path:
+        """The directory of one drill, made when it is missing."""
+        path = self.home / "drills" / drill_id
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+    def mark(self) -> str:
+        """What every child process carries as DRILL_MARK, so that it can be found after a crash."""
+        return str(self.home)
+
+    def reply_key(self) -> bytes:
+        """The local key behind reply codes, made on first use. Raises: UsageError: the home cannot be written (U020)."""
+        path = self.home / "reply.key"
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(randomness.token_bytes(32))
+            return path.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"DRILL_HOME {self.home} cannot be used: {error.strerror}.",
+                code="U020",
+                fix="Point DRILL_HOME at a directory you can write.",
+            ) from error
+
+
+class EnvironmentSecrets:
+    """Values of `secret:NAME` from `extra`, from DRILL_SECRET_NAME, or from a file of NAME=value lines."""
+
+    def __init__(self, file: Path | None, extra: dict[str, str] | None = None) -> None:
+        self._file = file
+        self._extra = extra or {}
+
+    def get(self, reference: str) -> str:
+        name = reference.removeprefix("secret:")
+        found = os.environ.get(f"DRILL_SECRET_{name}") or self._extra.get(name) or self._from_file(name)
+        if not found:
+            raise PreflightFailed(
+                f"the secret {name} is not set.", code="F010", fix=f"Set DRILL_SECRET_{name}, or put {name}=… into DRILL_SECRETS_FILE."
+            )
+        return found
+
+    def _from_file(self, name: str) -> str:
+        if self._file is None:
+            return ""
+        try:
+            lines = self._file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PreflightFailed(
+                f"DRILL_SECRETS_FILE cannot be read: {error}.", code="F011", fix="Check its path and permissions."
+            ) from error
+        rows = (line.partition("=") for line in lines if not line.lstrip().startswith("#"))
+        return next((value.strip() for key, _, value in rows if key.strip() == name), "")

@@ -1,0 +1,58 @@
+"""One engine per database file: a lock that its holder's death releases, and that says who holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from drill.model.errors import PreflightFailed
+from drill.settings import Settings
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The live engine."""
+
+    pid: int
+    drill: str
+
+
+def engine_holder(settings: Settings) -> Holder | None:
+    """Who runs an engine on this home now, or nobody."""
+    path = settings.home / "engine.lock"
+    try:
+        with path.open("r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                row = json.loads(file.read() or "{}")
+                return Holder(int(row.get("pid", 0)), str(row.get("drill", "?")))
+    except FileNotFoundError:
+        pass
+    return None
+
+
+@contextmanager
+def engine_lock(settings: Settings, drill: str) -> Iterator[None]:
+    """Hold the engine's lock. Raises: PreflightFailed: a live engine holds it (F030, names drill and pid)."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "engine.lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            row = json.loads(file.read() or "{}")
+            raise PreflightFailed(
+                f"the drill {row.get('drill', '?')} is running here (pid {row.get('pid', '?')}).",
+                code="F030",
+                fix="Wait for it, look with `drill watch`, or stop it with `drill abort`.",
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps({"pid": os.getpid(), "drill": drill}))
+        file.flush()
+        yield

@@ -1,0 +1,131 @@
+"""One engine session: the lock, the sandbox, the observer, the desk and the durable engine around one drill."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drill import __version__
+from drill.adapters.database import database_engine
+from drill.adapters.orphans import end_marked
+from drill.engine.crew import DrillCrew, Hooks, Kit
+from drill.engine.desk import Desk, DeskClerk
+from drill.model.errors import DrillError
+from drill.model.events import Kind
+from drill.model.plan import Plan
+from drill.model.report import Report
+from drill.steps.base import registry
+from drill.wiring.desks import people_of
+from drill.wiring.locks import engine_lock
+from drill.wiring.observers import observer_process
+from drill.wiring.records import Records
+from drill.wiring.worlds import Grounds, open_grounds
+
+
+@dataclass
+class Session:
+    """A running engine."""
+
+    records: Records
+    drill: str
+    plan: Plan
+    report_dir: Path
+    grounds: Grounds
+    failure: Callable[[], str]
+    _stack: ExitStack = field(repr=False)
+
+    def publish(self) -> Report:
+        """Write the report files as of now."""
+        return self.records.publish(self.drill, self.report_dir)
+
+    def close(self, *, keep_ground: bool) -> None:
+        """End everything of this session; `keep_ground` leaves the sandbox serving, as a hold needs it."""
+        self._stack.close()
+        observer_process(self.records.settings, self.drill).stop()
+        end_marked(self.records.settings.mark(), spare=self.grounds.spared())
+        if not keep_ground:
+            self.grounds.release(self.drill)
+
+
+def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str) -> None:
+    """Write the plan down: from now on the drill exists."""
+    body = plan.model_dump(mode="json")
+    records.recorder(drill).say(Kind.DRILL_PLANNED, "planned", plan=body, plan_digest=plan.digest(), started_by=started_by)
+
+
+@contextmanager
+def open_session(
+    records: Records, drill: str, *, report_dir: Path, say: Callable[[str], None], phone: str = "auto"
+) -> Iterator[Session]:
+    """Start, or go on with, a planned drill in this process. The caller follows the journal and then calls `close`.
+
+    Raises: PreflightFailed: another engine runs here (F030), or the ground cannot be made ready.
+    """
+    settings, plan = records.settings, records.plan(drill)
+    with engine_lock(settings, drill):
+        end_marked(settings.mark(), spare=_own_and_observer(records, drill))
+        grounds = open_grounds(settings, plan, drill=drill, say=say, phone=phone)
+        stack = ExitStack()
+        try:
+            yield _start(records, drill, plan, report_dir=report_dir, grounds=grounds, stack=stack)
+        finally:
+            stack.close()
+
+
+def _own_and_observer(records: Records, drill: str) -> frozenset[int]:
+    observer = observer_process(records.settings, drill).pid()
+    return frozenset({observer}) if observer else frozenset()
+
+
+def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, grounds: Grounds, stack: ExitStack) -> Session:
+    from drill.engine.durable import DurableEngine
+
+    settings = records.settings
+    token = records.take_token(drill)
+    recorder = records.recorder(drill, token=token)
+    holder = f"cli:{drill}"
+    recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder=holder)
+    recorder.say(
+        Kind.ENGINE_STARTED, f"engine/{records.clock.epoch}", pid=os.getpid(), host=platform.node(), version=__version__
+    )
+    people = people_of(records, drill, grounds.secrets)
+    hooks = Hooks(
+        start_observer=lambda: observer_process(settings, drill).ready(),
+        canary_ranges=grounds.canary_ranges(drill),
+        publish=lambda: records.publish(drill, report_dir),
+    )
+    kit = Kit(
+        plan=plan,
+        kinds=registry(),
+        world=grounds.world,
+        recorder=recorder,
+        artifacts=records.artifacts(),
+        secrets=grounds.secrets,
+        people=people,
+        messengers=grounds.messengers,
+        hooks=hooks,
+    )
+    crew = DrillCrew(kit)
+    if grounds.replies is not None:
+        clerk = DeskClerk(Desk(recorder, people), grounds.replies, on_tick=crew.notifier.look_after, on_trouble=_trouble(recorder.say))
+        clerk.start()
+        stack.callback(clerk.stop)
+    engine = DurableEngine(database_engine(settings.database_url), executor=holder, crew_of=lambda _drill, _plan: crew)
+    progress = records.progress(drill)
+    if progress.started and not progress.outcome:
+        hooks.start_observer()
+    engine.launch()
+    if not engine.known(drill):
+        engine.start(drill, plan)
+    return Session(records, drill, plan, report_dir, grounds, failure=lambda: engine.failure(drill), _stack=stack)
+
+
+def _trouble(say: Callable[..., object]) -> Callable[[DrillError], None]:
+    def write(error: DrillError) -> None:
+        say(Kind.FINDING_RAISED, f"finding/replies/{error.code}", code=error.code, what=error.what, fix=error.fix, severity="warning")
+
+    return write
