@@ -44,6 +44,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, StrictUndefined):
+            return obj  # what was missing first is what a person must know
         if isinstance(obj, Mapping) or (isinstance(obj, list | tuple) and isinstance(argument, int)):
             try:
                 return obj[argument]

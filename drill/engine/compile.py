@@ -1,0 +1,169 @@
+"""Turns a scenario into its plan: ordered, its gates merged, its defaults applied, and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from drill.engine.compile_checks import Kinds, scenario_problems
+from drill.engine.compile_gate_checks import MERGED
+from drill.model.errors import Finding, ScenarioInvalid
+from drill.model.graph import topological
+from drill.model.plan import (
+    Canary,
+    Contact,
+    Gate,
+    Limits,
+    Messages,
+    Mode,
+    Objectives,
+    Plan,
+    PlannedPhase,
+    PlannedStep,
+    Probe,
+    Site,
+    SmsSettings,
+    Text,
+)
+from drill.model.problem import Problem, did_you_mean
+from drill.model.scenario import AcknowledgeForm, PhaseForm, Scenario, StepForm
+
+Locate = Callable[[Iterable[Problem]], list[Finding]]
+
+_DANGEROUS: Final = frozenset({"outage", "promote"})
+
+
+def compile_plan(scenario: Scenario, kinds: Kinds, mode: Mode, *, locate: Locate | None = None) -> Plan:
+    """The plan of a scenario. `locate` turns paths of keys into places in the file.
+
+    Raises: ScenarioInvalid: with everything that is wrong with its references.
+    """
+    problems = scenario_problems(scenario.document(), kinds) + _unknown_kinds(scenario, kinds)
+    if problems:
+        found = locate(problems) if locate else [Finding(scenario.scenario, 1, 1, row.code, row.what, row.fix) for row in problems]
+        raise ScenarioInvalid(found)
+    compiler = _Compiler(scenario, kinds)
+    phases, failback = compiler.part(scenario.phases), compiler.part(scenario.failback.phases)
+    return Plan(
+        scenario=scenario.scenario,
+        title=scenario.title,
+        mode=mode,
+        **_ground(scenario),
+        phases=phases,
+        failback=failback,
+        gates=(*compiler.gates(phases), *compiler.gates(failback)),
+    )
+
+
+def _unknown_kinds(scenario: Scenario, kinds: Kinds) -> list[Problem]:
+    found: list[Problem] = []
+    for top, phases in ((("phases",), scenario.phases), (("failback", "phases"), scenario.failback.phases)):
+        for phase_id, phase in phases.items():
+            for step_id, step in phase.steps.items():
+                if step.kind not in kinds:
+                    at = (*top, phase_id, "steps", step_id, step.kind)
+                    found.append(Problem(at, "S013", f"there is no step kind '{step.kind}'.", did_you_mean(step.kind, kinds), on_key=True))
+    return found
+
+
+def _ground(scenario: Scenario) -> dict[str, Any]:
+    objectives, limits, sms = scenario.objectives, scenario.limits, scenario.messages.sms
+    return {
+        "objectives": Objectives(rto_s=objectives.rto, rpo_s=objectives.rpo, rto_binds=objectives.rto_binds),
+        "sites": tuple(
+            Site(id=name, provider=site.provider, region=site.region, options=dict(site.model_extra or {}))
+            for name, site in scenario.sites.items()
+        ),
+        "steady_state": scenario.steady_state,
+        "probes": tuple(
+            Probe(id=name, every_s=row.every, timeout_s=row.timeout, **row.model_dump(exclude={"every", "timeout"}))
+            for name, row in scenario.probes.items()
+        ),
+        "canary": Canary(postgres=scenario.canary.postgres, every_s=scenario.canary.every) if scenario.canary else None,
+        "contacts": tuple(Contact(id=name, **row.model_dump()) for name, row in scenario.contacts.items()),
+        "messages": Messages(
+            order=scenario.messages.order,
+            sms=SmsSettings(provider=sms.provider, sign=sms.sign, templates={str(key): dict(row) for key, row in sms.templates.items()})
+            if sms
+            else None,
+        ),
+        "limits": Limits(max_changes=limits.max_changes, allow=limits.allow, freeze=limits.freeze, dead_man_s=limits.dead_man),
+    }
+
+
+class _Compiler:
+    """Knows the scenario while its parts are built; the scenario's references are sound by now."""
+
+    def __init__(self, scenario: Scenario, kinds: Kinds) -> None:
+        self._scenario = scenario
+        self._kinds = kinds
+        self._forms = {**scenario.phases, **scenario.failback.phases}
+        self._told = scenario.defaults.acknowledge.ask or tuple(scenario.contacts)
+
+    def part(self, forms: Mapping[str, PhaseForm]) -> tuple[PlannedPhase, ...]:
+        order = topological({name: form.after for name, form in forms.items()})
+        return tuple(self._phase(name, forms[name]) for name in order)
+
+    def gates(self, phases: tuple[PlannedPhase, ...]) -> list[Gate]:
+        members: dict[str, list[str]] = {}
+        for phase in phases:
+            if phase.gate:
+                members.setdefault(phase.gate, []).append(phase.id)
+        return [self._gate(gate, names, phases) for gate, names in members.items()]
+
+    def _phase(self, name: str, form: PhaseForm) -> PlannedPhase:
+        asks = self._asks(form)
+        gate = (asks.joint or name) if asks else None
+        order = topological({key: step.after for key, step in form.steps.items()})
+        return PlannedPhase(
+            id=name,
+            title=form.title or _spoken(name),
+            after=form.after,
+            budget_s=form.budget,
+            steps=tuple(self._step(name, key, form.steps[key]) for key in order),
+            gate=gate,
+            notify=() if gate else self._told,
+        )
+
+    def _asks(self, form: PhaseForm) -> AcknowledgeForm | None:
+        """What holds for a phase: its own words, else the defaults; nothing when it asks nobody."""
+        if form.acknowledge == "none":
+            return None
+        own = form.acknowledge.model_dump(exclude_unset=True) if form.acknowledge else {}
+        return AcknowledgeForm.model_validate({**self._scenario.defaults.acknowledge.model_dump(exclude_unset=True), **own})
+
+    def _step(self, phase: str, name: str, form: StepForm) -> PlannedStep:
+        kind = self._kinds[form.kind]
+        return PlannedStep(
+            id=f"{phase}.{name}",
+            phase=phase,
+            kind=form.kind,
+            title=form.title or Text(en=kind.title[0], zh=kind.title[1]),
+            params=form.params,
+            after=tuple(f"{phase}.{earlier}" for earlier in form.after),
+            timeout_s=form.timeout or kind.default_timeout_s,
+            retries=form.retries,
+            on_failure=form.on_failure,
+            skip=form.skip,
+            resume=kind.resume,
+            no_return=kind.no_return,
+        )
+
+    def _gate(self, gate: str, members: list[str], phases: tuple[PlannedPhase, ...]) -> Gate:
+        written = [self._forms[name].acknowledge for name in members]
+        own = {
+            key: value for row in written if isinstance(row, AcknowledgeForm) for key, value in row.model_dump(exclude_unset=True).items()
+        }
+        rules = AcknowledgeForm.model_validate({**self._scenario.defaults.acknowledge.model_dump(exclude_unset=True), **own})
+        fields = rules.model_dump(include=set(MERGED) - {"within"})
+        opens = [phase for phase in phases if set(phase.after) & set(members)]
+        dangerous = rules.when == "before" or any(self._dangerous(step) for phase in opens for step in phase.steps)
+        return Gate(id=gate, phases=tuple(members), at=rules.when, within_s=rules.within or 0.0, destructive=dangerous, **fields)
+
+    def _dangerous(self, step: PlannedStep) -> bool:
+        return step.no_return or bool(self._kinds[step.kind].marks & _DANGEROUS)
+
+
+def _spoken(name: str) -> Text:
+    words = name.replace("_", " ").replace("-", " ")
+    return Text(en=words[:1].upper() + words[1:], zh=words)
