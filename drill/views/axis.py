@@ -33,10 +33,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low_s` to `high_s`, with `origin_s` written as 0. Positions outside are clipped to the edge."""
+    """From `low_s` to `high_s`, with `origin_s` written as 0. Positions outside are clipped to the edge.
+
+    `end_s` is the last moment that is known: what has not ended is drawn up to it.
+    """
 
     low_s: float
     high_s: float
+    end_s: float
     origin_s: float = 0.0
 
     def share(self, at_s: float) -> float:
@@ -64,9 +68,10 @@ class Axis:
         return tuple(Tick(self.x(self.origin_s + k * step_s), _tick_text(k * step_s, length_s)) for k in range(first, last + 1))
 
 
-def axis_over(low_s: float, high_s: float, *, origin_s: float = 0.0) -> Axis:
-    """An axis over at least a tenth of a second."""
-    return Axis(low_s, max(high_s, low_s + 0.1), origin_s)
+def axis_over(low_s: float, end_s: float, *, origin_s: float = 0.0, room: float = 0.0) -> Axis:
+    """An axis over at least a tenth of a second, with `room` of its length left free at the right."""
+    length_s = max(end_s - low_s, 0.1)
+    return Axis(low_s, low_s + length_s * (1 + room), low_s + length_s, origin_s)
 
 
 def place_marks(axis: Axis, moments: Iterable[tuple[float | None, str, Label]], *, apart: float = 2.4) -> tuple[Mark, ...]:

@@ -115,7 +115,7 @@ def nice_above(value: float) -> float:
 def bullets_of(phases: Sequence[PhaseRow]) -> tuple[Bullet, ...]:
     """Phases against their budgets, all on one scale."""
     top_s = max((value for phase in phases for value in (phase.actual_s, phase.budget_s) if value is not None), default=1.0)
-    axis = axis_over(0.0, top_s * 1.02)
+    axis = axis_over(0.0, top_s, room=0.02)
     return tuple(_bullet(phase, axis) for phase in phases)
 
 

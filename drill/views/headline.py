@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from drill.model.report import FixRow, GateRow, Label, PhaseRow, Report, StepRow
@@ -42,7 +42,6 @@ class Lane:
     bar: tuple[str, str]
     over: tuple[str, str] | None
     waits: tuple[tuple[str, str], ...]
-    limit: str | None
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,9 @@ def strip_of(report: Report) -> Strip:
     target_s = start_s + report.rto.target_s
     near = report.outage_s is not None and target_s - start_s <= (end_s - start_s) * _OFF_SCALE
     high_s = max(end_s, target_s) if near else end_s
-    axis = axis_over(start_s, start_s + (high_s - start_s) * 1.04, origin_s=start_s)
-    lanes = tuple(_lane(axis, phase) for phase in report.phases if phase.part == "drill" and _touches(phase, start_s, end_s))
+    axis = replace(axis_over(start_s, high_s, origin_s=start_s, room=0.04), end_s=end_s)
+    lost_s = start_s if report.outage_s is None else report.outage_s
+    lanes = tuple(_lane(axis, phase) for phase in report.phases if phase.part == "drill" and _touches(phase, lost_s, end_s))
     window = (axis.x(report.recovery.start_s), axis.width(report.recovery.start_s, report.recovery.end_s)) if report.recovery else None
     return Strip(axis, lanes, window, axis.x(target_s) if near else None, tuple(_clocks(report, axis)))
 
@@ -131,25 +131,35 @@ def strip_of(report: Report) -> Strip:
 def _window(report: Report) -> tuple[float, float]:
     if report.recovery:
         return report.recovery.start_s, report.recovery.end_s
-    ends = [phase.end_s for phase in report.phases if phase.part == "drill" and phase.end_s is not None]
-    end_s = report.verdict_s or max([*ends, 0.0]) or report.finished_s or 0.0
+    end_s = report.verdict_s or last_moment_s(report, "drill")
     return (report.outage_s, end_s) if report.outage_s is not None and report.outage_s < end_s else (0.0, end_s)
 
 
-def _touches(phase: PhaseRow, start_s: float, end_s: float) -> bool:
-    return phase.start_s is not None and phase.start_s <= end_s and (phase.end_s is None or phase.end_s > start_s)
+def last_moment_s(report: Report, part: Literal["drill", "failback"]) -> float:
+    """The latest moment a part of the drill is known to have reached; 0 when it never began."""
+    own = {phase.id for phase in report.phases if phase.part == part}
+    moments = [moment for phase in report.phases if phase.id in own for moment in (phase.start_s, phase.end_s)]
+    moments += [wait.end_s for phase in report.phases if phase.id in own for wait in phase.waits]
+    for step in report.steps:
+        if step.phase in own:
+            moments += [step.start_s, step.end_s, *(row.at_s for row in step.progress)]
+    moments += [moment for gate in report.gates if own & set(gate.phases) for moment in (gate.asked_s, gate.answered_s)]
+    return max((moment for moment in moments if moment is not None), default=0.0)
+
+
+def _touches(phase: PhaseRow, lost_s: float, end_s: float) -> bool:
+    return phase.start_s is not None and phase.start_s <= end_s and (phase.end_s is None or phase.end_s > lost_s)
 
 
 def _lane(axis: Axis, phase: PhaseRow) -> Lane:
     start_s = phase.start_s or 0.0
-    end_s = axis.high_s if phase.end_s is None else phase.end_s
+    end_s = axis.end_s if phase.end_s is None else phase.end_s
     limit_s = None if phase.budget_s is None else start_s + phase.budget_s
     over = None
     if limit_s is not None and phase.over_budget_s and phase.over_budget_s > 0 and limit_s < end_s:
         over = (axis.x(limit_s), axis.width(limit_s, end_s, least=0.4))
     waits = tuple((axis.x(wait.start_s), axis.width(wait.start_s, wait.end_s)) for wait in phase.waits)
-    limit = axis.x(limit_s) if limit_s is not None and axis.shows(limit_s) else None
-    return Lane(phase, (axis.x(start_s), axis.width(start_s, end_s, least=0.4)), over, waits, limit)
+    return Lane(phase, (axis.x(start_s), axis.width(start_s, end_s, least=0.4)), over, waits)
 
 
 def _clocks(report: Report, axis: Axis) -> Iterator[Clock]:
@@ -189,6 +199,7 @@ def to_fix(report: Report, *, most: int = 4) -> tuple[ToFix, ...]:
         for step in report.steps
         if step.state == "failed" and step.error
     ]
+    broken += [_unanswered(gate) for gate in report.gates if gate.state in {"declined", "expired"}]
     told = [
         ToFix(both(finding.what, finding.what), both(finding.fix, finding.fix), finding.severity)
         for finding in report.findings
@@ -197,6 +208,15 @@ def to_fix(report: Report, *, most: int = 4) -> tuple[ToFix, ...]:
     computed = [ToFix(fix.title, fix.why, "info", fix) for fix in report.fixes]
     room = max(most - len(computed), 1)
     return tuple(([*broken, *told][:room] + computed)[:most])
+
+
+def _unanswered(gate: GateRow) -> ToFix:
+    if gate.state == "declined":
+        people = ", ".join(gate.answered_by)
+        return ToFix(gate.title, both(f"{people} said no.", f"{people} 表示拒绝。"), "error")
+    people = " → ".join((*gate.asked, *gate.escalated_to))
+    limit = promised(gate.within_s)
+    return ToFix(gate.title, both(f"No answer within {limit}: {people}.", f"{limit} 内无人答复：{people}。"), "error")
 
 
 def target_text(report: Report) -> Label:

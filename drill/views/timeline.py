@@ -9,7 +9,7 @@ from typing import Literal
 from drill.model.report import AttemptRow, GateRow, Label, PhaseRow, ProgressRow, Report, StepRow, UndoRow
 from drill.views.axis import Axis, Mark, axis_over, place_marks
 from drill.views.figures import length
-from drill.views.headline import gates_of
+from drill.views.headline import gates_of, last_moment_s
 from drill.views.words import both, channel_of, state_of
 
 FOLD_ABOVE_STEPS = 30
@@ -71,6 +71,7 @@ class Block:
 
     phase: PhaseRow
     bar: tuple[str, str] | None
+    note: Note | None
     rows: tuple[Row, ...]
     fold: Literal["none", "closed", "open"]
 
@@ -100,16 +101,15 @@ def timeline_of(report: Report, part: Literal["drill", "failback"]) -> Timeline 
 
 
 def _axis(report: Report, phases: list[PhaseRow]) -> Axis:
-    ids = {phase.id for phase in phases}
+    part = phases[0].part
     starts = [phase.start_s for phase in phases if phase.start_s is not None]
-    ends = [phase.end_s for phase in phases if phase.end_s is not None]
-    for step in report.steps:
-        if step.phase in ids:
-            ends += [end for end in (step.start_s, step.end_s) if end is not None]
-    ends += [gate.answered_s or gate.asked_s + gate.within_s for gate in report.gates if ids & set(gate.phases)]
-    low_s = 0.0 if phases[0].part == "drill" else min(starts, default=0.0)
-    high_s = max([*ends, low_s])
-    return axis_over(low_s, low_s + (high_s - low_s) * 1.02)
+    low_s = 0.0 if part == "drill" else min(starts, default=0.0)
+    high_s = max(last_moment_s(report, part), low_s)
+    ids = {phase.id for phase in phases}
+    undone = [undo.at_s for undo in report.undos if undo.at_s is not None and undo.step.split(".")[0] in ids]
+    if part == "failback" or not last_moment_s(report, "failback"):
+        high_s = max([high_s, *undone, report.finished_s or high_s])
+    return axis_over(low_s, high_s, room=0.02)
 
 
 def _moments(report: Report, part: Literal["drill", "failback"]) -> Iterator[tuple[float | None, str, Label]]:
@@ -128,12 +128,19 @@ def _block(report: Report, phase: PhaseRow, axis: Axis, *, many: bool) -> Block:
     rows = [_step_row(report, step, axis) for step in report.steps if step.phase == phase.id]
     rows += [_gate_row(gate, axis) for gate in gates_of(report, phase.part) if gate.phases[-1] == phase.id]
     rows.sort(key=lambda row: row.start_s)
-    bar = None
+    bar = note = None
     if phase.start_s is not None:
-        end_s = axis.high_s if phase.end_s is None else phase.end_s
+        end_s = axis.end_s if phase.end_s is None else phase.end_s
         bar = (axis.x(phase.start_s), axis.width(phase.start_s, end_s, least=0.3))
+        note = _phase_note(phase, axis)
     telling = phase.bottleneck or phase.state in {"failed", "running", "waiting"} or bool(phase.over_budget_s and phase.over_budget_s > 0)
-    return Block(phase, bar, tuple(rows), "none" if not many else "open" if telling else "closed")
+    return Block(phase, bar, note, tuple(rows), "none" if not many else "open" if telling else "closed")
+
+
+def _phase_note(phase: PhaseRow, axis: Axis) -> Note | None:
+    if phase.state in {"succeeded", "pending"}:
+        return _beside(axis, phase.start_s or 0.0, phase.end_s, both("bottleneck", "瓶颈"), tone="neck") if phase.bottleneck else None
+    return _beside(axis, phase.start_s or 0.0, phase.end_s, state_of(phase.state), tone="bad" if phase.state == "failed" else "")
 
 
 def _step_row(report: Report, step: StepRow, axis: Axis) -> Row:
@@ -156,7 +163,7 @@ def _step_row(report: Report, step: StepRow, axis: Axis) -> Row:
 
 
 def _try_bar(step: StepRow, attempt: AttemptRow, axis: Axis) -> Bar:
-    end_s = axis.high_s if attempt.end_s is None else attempt.end_s
+    end_s = axis.end_s if attempt.end_s is None else attempt.end_s
     look: Literal["run", "slack", "fault", "failed", "interrupted"] = "run" if step.critical else "slack"
     if step.kind.startswith("outage."):
         look = "fault"
@@ -183,7 +190,7 @@ def _step_note(step: StepRow, axis: Axis) -> Note | None:
 
 
 def _beside(axis: Axis, start_s: float, end_s: float | None, text: Label, *, tone: str) -> Note:
-    edge_s = axis.high_s if end_s is None else end_s
+    edge_s = axis.end_s if end_s is None else end_s
     before = axis.share(edge_s) > _NOTE_LEFT_ABOVE
     return Note(axis.x(start_s if before else edge_s), before, text, tone)
 
@@ -196,7 +203,7 @@ def _progress(row: ProgressRow, axis: Axis) -> ProgressLine:
 
 def _gate_row(gate: GateRow, axis: Axis) -> Row:
     limit_s = gate.asked_s + gate.within_s
-    end_s = min(limit_s, axis.high_s) if gate.answered_s is None else gate.answered_s
+    end_s = min(limit_s, axis.end_s) if gate.answered_s is None else gate.answered_s
     title = f"{gate.id} · {length(gate.wait_s)}"
     bars = [Bar(axis.x(gate.asked_s), axis.width(gate.asked_s, min(end_s, limit_s), least=0.3), "wait", title)]
     passed = end_s > limit_s or gate.state == "expired"

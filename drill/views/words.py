@@ -16,7 +16,7 @@ def both(en: str, zh: str) -> Label:
 STATES: Final[Mapping[str, Label]] = {
     "pending": both("not reached", "未执行"),
     "running": both("running", "进行中"),
-    "waiting": both("waiting for a person", "等待人工确认"),
+    "waiting": both("waiting", "等待答复"),
     "succeeded": both("done", "完成"),
     "failed": both("failed", "失败"),
     "skipped": both("skipped", "已跳过"),
