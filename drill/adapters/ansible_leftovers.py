@@ -7,11 +7,14 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import psutil
+
+from drill.model.errors import InDoubt
 
 MARK: Final = "DRILL_MARK"
 """Names the installation or drill a process belongs to."""
@@ -20,7 +23,8 @@ RUN: Final = "DRILL_RUN"
 OWNER: Final = "DRILL_OWNER"
 """Names the process that started the run, as `pid:start`."""
 
-_GRACE_S: Final = 2.0
+_GRACE_S: Final = 5.0
+_POLL_S: Final = 0.005
 
 
 def owner() -> str:
@@ -39,14 +43,14 @@ def alive(who: str) -> bool:
 
 
 def end_run(run: str) -> int:
-    """End every process of one run and return how many there were."""
+    """End every process of one run and return how many there were. Raises: InDoubt: one does not end (A330)."""
     return _end(lambda environment: environment.get(RUN) == run)
 
 
 def end_leftovers(mark: str, *, scratch: Path | None = None) -> int:
     """End what dead engines of this mark left: processes and private directories. Runs of a living engine are not touched.
 
-    Returns the number of processes ended.
+    Returns the number of processes ended. Raises: InDoubt: one does not end (A330).
     """
     ended = _end(lambda environment: environment.get(MARK) == mark and OWNER in environment and not alive(environment[OWNER]))
     for directory in (scratch or Path(tempfile.gettempdir())).glob(f"{_stem(mark)}-*"):
@@ -71,17 +75,18 @@ def _start_ms(process: psutil.Process) -> int:
 
 
 def _end(belongs: Callable[[Mapping[str, str]], bool]) -> int:
-    """Kill until a look finds nothing: a worker may fork between the look and the kill."""
+    """Kill until a look finds nothing: a worker may fork between the look and the kill. Zombies count as gone, whoever reaps them."""
     ended: set[int] = set()
-    for _ in range(10):
-        found = [process for process in psutil.process_iter() if _matches(process, belongs)]
-        if not found:
-            break
+    deadline_s = time.monotonic() + _GRACE_S
+    while found := [process for process in psutil.process_iter() if _matches(process, belongs)]:
+        if time.monotonic() > deadline_s:
+            pids = ", ".join(str(process.pid) for process in found)
+            raise InDoubt(f"processes of a playbook do not end: {pids}.", code="A330", fix="End them by hand, then look what they did.")
         for process in found:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(found, timeout=_GRACE_S)
         ended.update(process.pid for process in found)
+        time.sleep(_POLL_S)
     return len(ended)
 
 
