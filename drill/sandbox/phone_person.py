@@ -1,0 +1,58 @@
+"""The person behind the virtual phone: reads a text, finds the code in it, and answers after about a second."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from drill.sandbox.carrier_ledger import Ledger
+
+MODES: Final = ("auto", "manual", "silent", "once")
+"""auto: answers every question. manual: waits for a person. silent: never answers. once: answers the first question of its life."""
+MODE_FILE: Final = "phone-mode"
+
+_CODE_IN_TEXT: Final = re.compile(r"(?:核实码|\bcode )(\d{6}|\d{4})(?!\d)")
+
+
+def code_in(text: str) -> str | None:
+    """The reply code a person reads in a text, or None when it asks nothing."""
+    match = _CODE_IN_TEXT.search(text)
+    return match[1] if match else None
+
+
+class Person:
+    """Answers the questions that reach a phone, as `phone-mode` says at that moment."""
+
+    def __init__(self, directory: Path, ledger: Ledger, reply: Callable[[str, str], object], *, answer_after_s: float) -> None:
+        self._mode_file = directory / MODE_FILE
+        self._ledger = ledger
+        self._reply = reply
+        self._answer_after_s = answer_after_s
+        self._once = threading.Lock()
+        self._spent = ledger.answered_by_itself()
+
+    def mode(self) -> str:
+        """The present mode; what the file holds besides a mode counts as manual."""
+        written = self._mode_file.read_text(encoding="utf-8").strip() if self._mode_file.exists() else ""
+        return written if written in MODES else "manual"
+
+    def hears(self, number: str, text: str) -> None:
+        """A text has arrived: answer it later if it asks something."""
+        code = code_in(text)
+        if code is None or self.mode() in {"manual", "silent"}:
+            return
+        timer = threading.Timer(self._answer_after_s, self._answer, (number, f"1 {code}"))
+        timer.daemon = True
+        timer.start()
+
+    def _answer(self, number: str, answer: str) -> None:
+        with self._once:
+            mode = self.mode()
+            if mode in {"manual", "silent"} or (mode == "once" and self._spent):
+                return
+            self._spent = True
+        self._ledger.answer(number, answer, automatic=True)
+        self._reply(number, answer)
