@@ -98,7 +98,7 @@ def _run_as(state: Path, argv: Sequence[str]) -> int:
         os.setgroups([])
         os.setgid(user["gid"])
         os.setuid(user["uid"])
-    kept = {name: os.environ[name] for name in ("DRILL_MARK", "DRILL_RUN_ID") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("DRILL_MARK", "DRILL_RUN", "DRILL_OWNER") if name in os.environ}
     try:
         os.execvpe(argv[0], list(argv), {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/nonexistent", **kept})  # noqa: S606
     except OSError as error:
