@@ -96,7 +96,9 @@ def override(document: Document, sets: Sequence[str]) -> None:
 
 
 def _put(document: Document, parts: list[str], value: Document | None, place: Place) -> None:
-    node, at, left = document.data, (), parts
+    node: Any = document.data
+    at: Path = ()
+    left = parts
     while True:
         name, left = _next_key(node, left)
         if isinstance(node, list) and not (isinstance(name, int) and -1 < name < len(node)):
@@ -105,7 +107,7 @@ def _put(document: Document, parts: list[str], value: Document | None, place: Pl
         at = (*at, name)
         if not left:
             break
-        below = node[name] if isinstance(node, list) else node.setdefault(name, {})
+        below = node.setdefault(name, {}) if isinstance(node, dict) else node[name]
         if below is None:
             below = node[name] = {}
         if not isinstance(below, dict | list):

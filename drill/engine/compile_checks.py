@@ -20,7 +20,7 @@ A kind that has both `from` and `to` moves something between sites."""
 
 
 def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
-    """Everything wrong with the references of a scenario, given as the file's own data. Wrong shapes are passed over: the grammar reports those."""
+    """Everything wrong with the references of a scenario, given as the file's own data; wrong shapes are the grammar's to report."""
     seen = outline(data)
     found = [*_phase_problems(seen), *gate_problems(seen)]
     for at, probe in names(data.get("steady_state"), ("steady_state",)):

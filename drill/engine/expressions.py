@@ -17,9 +17,10 @@ from drill.model.problem import did_you_mean
 
 MAX_LENGTH: Final = 2000
 _NODES: Final = (
-    nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Concat, nodes.CondExpr, nodes.Compare,
-    nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair, nodes.Keyword,
-)  # fmt: skip
+    *(nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Keyword),
+    *(nodes.Concat, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub),
+    *(nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair),
+)
 """No call, no loop, no product: an expression looks things up and cannot be made to run long."""
 _FILTERS: Final = frozenset({"default", "first", "int", "join", "last", "length", "lower", "sort", "string", "tojson", "unique", "upper"})
 _ROOTS: Final = ("steps", "sites")
@@ -56,7 +57,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 @cache
 def _environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701 values are no HTML
+    environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     environment.filters = {name: environment.filters[name] for name in _FILTERS}
     environment.globals.clear()
     return environment

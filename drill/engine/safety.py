@@ -16,24 +16,34 @@ from drill.model.freeze import parse_freeze
 from drill.model.plan import Mode, Plan, PlannedStep
 from drill.steps.base import Step
 
+
+class Violation(UnsafePlan):
+    """A rule that a plan breaks. `step` is the dotted id of the step that breaks it, or empty."""
+
+    def __init__(self, what: str, *, fix: str, code: str, step: str = "") -> None:
+        super().__init__(what, fix=fix, code=code)
+        self.step = step
+
+
 Effects = Mapping[str, Sequence[Effect]]
 """What each previewed step would change, by dotted id; a step that cannot be previewed yet is absent."""
 
 
-def violations(plan: Plan, kinds: Mapping[str, Step[Any]], *, now: datetime, effects: Effects | None = None) -> list[UnsafePlan]:
+def violations(plan: Plan, kinds: Mapping[str, Step[Any]], *, now: datetime, effects: Effects | None = None) -> list[Violation]:
     """Every rule the plan breaks. `now` is aware; without `effects` only what the step kinds declare is known."""
     marks = {step.id: kinds[step.kind].marks.union(*(row.marks for row in (effects or {}).get(step.id, ()))) for step in plan.steps()}
     return [*_unfenced(plan, marks), *_slow_names(plan), *_frozen(plan, now), *unsafe_effects(plan, effects or {})]
 
 
-def unsafe_effects(plan: Plan, effects: Effects) -> list[UnsafePlan]:
+def unsafe_effects(plan: Plan, effects: Effects) -> list[Violation]:
     """Targets outside `limits.allow` (P004), and more changes than `limits.max_changes` (P005). Reading is no change."""
     changes = {step: [row for row in rows if row.verb is not Verb.READ] for step, rows in effects.items()}
     found = [
-        UnsafePlan(
+        Violation(
             f"{step} would {row.verb} '{row.target}', which limits.allow does not cover.",
             code="P004",
             fix="Add it to limits.allow, or narrow the step.",
+            step=step,
         )
         for step, rows in changes.items()
         for row in rows
@@ -42,7 +52,7 @@ def unsafe_effects(plan: Plan, effects: Effects) -> list[UnsafePlan]:
     count = sum(row.count for rows in changes.values() for row in rows)
     if count > plan.limits.max_changes:
         what = f"the plan makes {count} changes, more than limits.max_changes = {plan.limits.max_changes}."
-        found.append(UnsafePlan(what, code="P005", fix="Narrow the plan, or raise the limit on purpose."))
+        found.append(Violation(what, code="P005", fix="Narrow the plan, or raise the limit on purpose."))
     return found
 
 
@@ -65,14 +75,13 @@ def budget_warnings(plan: Plan, critical: CriticalPath) -> list[str]:
     if critical.without_gates_s > plan.objectives.rto_s:
         found.append(f"the budgets of {chain} add up to {format_duration(critical.without_gates_s)}, more than the RTO of {rto}.")
     elif critical.with_gates_s > plan.objectives.rto_s:
-        found.append(
-            f"the budgets fit the RTO of {rto}, but with every gate answered at its limit they add up to {format_duration(critical.with_gates_s)}."
-        )
+        worst = format_duration(critical.with_gates_s)
+        found.append(f"the budgets fit the RTO of {rto}, but with every gate answered at its limit they add up to {worst}.")
     found += [f"'{phase}' has no budget: it counts as no time here." for phase in critical.unbudgeted]
     return found
 
 
-def _unfenced(plan: Plan, marks: Mapping[str, frozenset[str]]) -> Iterator[UnsafePlan]:
+def _unfenced(plan: Plan, marks: Mapping[str, frozenset[str]]) -> Iterator[Violation]:
     drill = {phase.id for phase in plan.phases}
     for step in plan.steps():
         if "promote" not in marks[step.id] or step.skip:
@@ -80,16 +89,18 @@ def _unfenced(plan: Plan, marks: Mapping[str, frozenset[str]]) -> Iterator[Unsaf
         upstream = [plan.step(name) for name in visible_steps(plan, step.id)]
         fences = [row for row in upstream if "fence" in marks[row.id] and not row.skip and (row.phase in drill) == (step.phase in drill)]
         if not fences:
-            yield UnsafePlan(
+            yield Violation(
                 f"'{step.id}' promotes with no fence before it: both sites could take writes.",
                 code="P001",
                 fix="Add a fence step and list it under 'after'.",
+                step=step.id,
             )
         elif all(_site(row) and _site(row) == _site(step) for row in fences):
-            yield UnsafePlan(
+            yield Violation(
                 f"'{step.id}' promotes '{_site(step)}', and '{fences[0].id}' fences that same site.",
                 code="P001",
                 fix="Fence the site that is given up.",
+                step=step.id,
             )
 
 
@@ -97,25 +108,23 @@ def _site(step: PlannedStep) -> Any:
     return step.params.get("site")
 
 
-def _slow_names(plan: Plan) -> Iterator[UnsafePlan]:
+def _slow_names(plan: Plan) -> Iterator[Violation]:
     for step in plan.steps():
         ttl = step.params.get("ttl")
         if not isinstance(ttl, str) or "{{" in ttl:
             continue
         if parse_duration_s(ttl) > plan.objectives.rto_s:
-            yield UnsafePlan(
-                f"'{step.id}' leaves a TTL of {ttl}, longer than the RTO of {format_duration(plan.objectives.rto_s)}: clients keep the lost site.",
-                code="P002",
-                fix="Shorten the TTL.",
-            )
+            rto = format_duration(plan.objectives.rto_s)
+            what = f"'{step.id}' leaves a TTL of {ttl}, longer than the RTO of {rto}: clients keep the lost site."
+            yield Violation(what, code="P002", fix="Shorten the TTL.", step=step.id)
 
 
-def _frozen(plan: Plan, now: datetime) -> Iterator[UnsafePlan]:
+def _frozen(plan: Plan, now: datetime) -> Iterator[Violation]:
     if plan.mode is Mode.DRY_RUN:
         return
     for text in plan.limits.freeze:
         if parse_freeze(text).holds(now):
-            yield UnsafePlan(
+            yield Violation(
                 f"no drill may run now: limits.freeze holds {text}.", code="P003", fix="Wait until it is over, or do a dry run."
             )
 

@@ -96,7 +96,8 @@ def _with_gates(plan: Plan, counted: Sequence[PlannedPhase], losing: Collection[
             continue
         node = f"gate {gate.id}"
         if gate.at == "before":
-            length[node] = 0.0 if phase.id in losing else gate.within_s
+            before_the_loss = phase.id in losing or not (losing or phase.after)
+            length[node] = 0.0 if before_the_loss else gate.within_s
             after[node], after[phase.id] = after[phase.id], [node]
         else:
             counts = plan.objectives.rto_binds == "accepted" or waited_for.intersection(gate.phases)
