@@ -79,22 +79,21 @@ class ToFix:
 
 def verdict_of(report: Report) -> Verdict:
     """What the band at the top says. Missed outranks unmeasured; an incomplete clean-up outranks met."""
-    if report.mode == "dry-run" and report.outcome == "finished":
-        return Verdict("info", "◇", both("Dry run: nothing was touched, nothing was measured", "空跑：未做任何改动，未做任何测量"))
     if report.outcome == "running":
         return Verdict("info", "▸", both("The drill is running", "演练进行中"))
     if report.outcome == "held":
         return Verdict("held", "‖", both("On hold: a person must decide", "已挂起：需要人工决定"))
-    if report.outcome in {"declined", "aborted"} and report.exit_code != 5:
-        return Verdict("stopped", "■", OUTCOMES[report.outcome])
     if report.outcome == "finished":
         return _finished(report)
+    outcome = OUTCOMES[report.outcome]
     if report.exit_code == 5:
-        return Verdict("held", "‖", both(f"{OUTCOMES[report.outcome].en}: a person is needed", f"{OUTCOMES[report.outcome].zh}：需要人工处理"))
-    return Verdict("bad", "✕", both("Failed", "演练失败"))
+        return Verdict("held", "‖", both(f"{outcome.en}: a person is needed", f"{outcome.zh}：需要人工处理"))
+    return Verdict("bad", "✕", outcome) if report.outcome == "failed" else Verdict("stopped", "■", outcome)
 
 
 def _finished(report: Report) -> Verdict:
+    if report.mode == "dry-run":
+        return Verdict("info", "◇", both("Dry run: nothing was touched, nothing was measured", "空跑：未做任何改动，未做任何测量"))
     met = {"RTO": report.rto.met, "RPO": report.rpo.met}
     missed = " + ".join(name for name, state in met.items() if state is False)
     if missed:

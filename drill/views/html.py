@@ -88,9 +88,7 @@ def _environment() -> Environment:
         json_text=_json_text,
         css_text=_css_text,
     )
-    environment.globals.update(
-        interval=figures.interval, percent=figures.percent, moment=figures.moment, send_marks=charts.send_marks
-    )
+    environment.globals.update(interval=figures.interval, percent=figures.percent, moment=figures.moment, send_marks=charts.send_marks)
     return environment
 
 

@@ -9,7 +9,7 @@ from drill.views.figures import difference, length, printable, promised
 
 
 def render_junit(report: Report) -> str:
-    """The report as JUnit XML. A missed objective or budget fails its case; an unmeasured objective is an error, or skipped in a dry run."""
+    """The report as JUnit XML. What was missed fails its case; an unmeasured objective is an error, or skipped in a dry run."""
     root = ET.Element("testsuites", name=printable(report.scenario))
     _objectives(root, report)
     for phase in report.phases:
@@ -39,7 +39,9 @@ def _objectives(root: ET.Element, report: Report) -> None:
 
 def _phase_suite(root: ET.Element, phase: PhaseRow, steps: list[StepRow]) -> None:
     suite = ET.SubElement(root, "testsuite", name=printable(phase.id))
-    _properties(suite, {"part": phase.part, "ack_wait_seconds": f"{phase.human_s:.3f}", "acknowledged_by": ", ".join(phase.acknowledged_by)})
+    _properties(
+        suite, {"part": phase.part, "ack_wait_seconds": f"{phase.human_s:.3f}", "acknowledged_by": ", ".join(phase.acknowledged_by)}
+    )
     for step in steps:
         case = _case(suite, step.id, phase.id, step.actual_s)
         if step.state == "failed":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TextIO
+from typing import Self, TextIO
 
 from drill.model.events import Fact
 from drill.model.report import Report
@@ -21,11 +21,14 @@ class LinesView:
         self._out = out
         self._closed = False
 
-    def __enter__(self) -> LinesView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        """Nothing to close: the stream is the caller's."""
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is left to write, and the stream is the caller's."""
 
     def show(self, report: Report, new_facts: Sequence[Fact]) -> None:
         """Write a line per fact that is worth one, in order."""

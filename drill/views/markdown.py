@@ -3,62 +3,93 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from drill.model.report import Label, PhaseRow, Report
 from drill.views.figures import NOTHING, difference, exact, length, printable, promised
 from drill.views.headline import objective_of, to_fix, verdict_of
-from drill.views.words import MODES, state_of, stamps
+from drill.views.words import MODES, both, stamps, state_of
+
+Language = Literal["en", "zh"]
+
+_ACTUAL: Final = both("| | actual | target | result |", "| | 实测 | 目标 | 结果 |")
+_PHASES: Final = both("| phase | took | budget | waiting for people | state |", "| 阶段 | 用时 | 预算 | 等人 | 状态 |")
+_CLOCKS: Final = {
+    "detection_s": both("detection", "发现"),
+    "machine_s": both("machine", "机器"),
+    "human_s": both("human", "等人"),
+    "engine_s": both("engine", "引擎"),
+}
 
 
-def render_markdown(report: Report) -> str:
-    """The report in at most a screenful of Markdown, ending in a newline."""
-    verdict = verdict_of(report)
-    stamp = ", ".join(_cell(label) for label in stamps(report)) or MODES[report.mode].en
-    lines = [
-        f"## {verdict.sign} {_cell(report.title)}: {_cell(verdict.title)}",
-        "",
-        f"`{_code(report.drill)}` · **{stamp}**" + ("" if report.exit_code is None else f" · exit {report.exit_code}"),
-        "",
-        _cell(report.summary),
-        "",
-        "| | actual | target | result |",
-        "|---|---:|---:|---|",
-        _objective(report, "RTO"),
-        _objective(report, "RPO"),
-        "",
-    ]
-    clocks = report.clocks.model_dump()
-    if all(value is not None for value in clocks.values()):
-        terms = " + ".join(f"{name.removesuffix('_s')} {exact(value)}" for name, value in clocks.items())
-        lines += [f"{terms} = RTA {exact(report.rto.actual_s)} s", ""]
-    lines += ["| phase | took | budget | waiting for people | state |", "|---|---:|---:|---:|---|"]
-    lines += [_phase(phase) for phase in report.phases]
-    fixes = to_fix(report, most=3)
-    if fixes:
-        lines += ["", "**What to fix**", ""]
-        lines += [f"{number}. {_cell(fix.title)}: {_cell(fix.why)}" for number, fix in enumerate(fixes, start=1)]
-    lines += ["", f"{report.evidence.facts} facts, head digest `{report.evidence.head_digest[:16]}…`"]
-    return "\n".join(lines) + "\n"
+def render_markdown(report: Report, *, lang: Language = "en") -> str:
+    """The report in at most a screenful of Markdown, in one language, ending in a newline."""
+    return "\n".join(_Writer(report, lang).lines()) + "\n"
 
 
-def _objective(report: Report, name: str) -> str:
-    result = report.rto if name == "RTO" else report.rpo
-    shown = objective_of(report, result.met)
-    lost = "" if name == "RTO" or report.rpo.lost_rows is None else f" ({report.rpo.lost_rows} of {report.rpo.acknowledged_rows} rows)"
-    return f"| **{name}** | {length(result.actual_s)}{lost} | {promised(result.target_s)} | {shown.sign} {shown.word.en} |"
+@dataclass(frozen=True)
+class _Writer:
+    report: Report
+    lang: Language
 
+    def lines(self) -> Iterator[str]:
+        report = self.report
+        verdict = verdict_of(report)
+        stamp = ", ".join(self.say(label) for label in stamps(report) or (MODES[report.mode],))
+        yield f"## {verdict.sign} {self.say(report.title)}: {self.say(verdict.title)}"
+        yield f"\n`{printable(report.drill).replace('`', chr(39))}` · **{stamp}**" + self._exit()
+        yield f"\n{self.say(report.summary)}\n"
+        yield self.word(_ACTUAL)
+        yield "|---|---:|---:|---|"
+        yield self._objective("RTO")
+        yield self._objective("RPO")
+        yield from self._clocks()
+        yield f"\n{self.word(_PHASES)}"
+        yield "|---|---:|---:|---:|---|"
+        yield from map(self._phase, report.phases)
+        yield from self._fixes()
+        chain = self.word(both("facts, head digest", "条事实，链尾摘要"))
+        yield f"\n{report.evidence.facts} {chain} `{printable(report.evidence.head_digest[:16])}…`"
 
-def _phase(phase: PhaseRow) -> str:
-    over = phase.over_budget_s
-    note = "" if over is None or over <= 0 else f" ({difference(over)})"
-    human = length(phase.human_s) if phase.human_s else NOTHING
-    mark = " ◂ bottleneck" if phase.bottleneck else ""
-    return f"| {_cell(phase.title)}{mark} | {length(phase.actual_s)}{note} | {promised(phase.budget_s)} | {human} | {state_of(phase.state).en} |"
+    def word(self, label: Label) -> str:
+        return label.zh if self.lang == "zh" else label.en
 
+    def say(self, label: Label) -> str:
+        return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", printable(self.word(label)))
 
-def _cell(label: Label) -> str:
-    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", printable(label.en))
+    def _exit(self) -> str:
+        return "" if self.report.exit_code is None else f" · {self.word(both('exit', '退出码'))} {self.report.exit_code}"
 
+    def _objective(self, name: Literal["RTO", "RPO"]) -> str:
+        rpo = self.report.rpo
+        result = self.report.rto if name == "RTO" else rpo
+        shown = objective_of(self.report, result.met)
+        lost = ""
+        if name == "RPO" and rpo.lost_rows is not None:
+            lost = self.word(
+                both(f" ({rpo.lost_rows} of {rpo.acknowledged_rows} rows)", f"（{rpo.lost_rows} / {rpo.acknowledged_rows} 行）")
+            )
+        return f"| **{name}** | {length(result.actual_s)}{lost} | {promised(result.target_s)} | {shown.sign} {self.word(shown.word)} |"
 
-def _code(text: str) -> str:
-    return printable(text).replace("`", "'")
+    def _clocks(self) -> Iterator[str]:
+        values = {name: getattr(self.report.clocks, name) for name in _CLOCKS}
+        if None not in values.values():
+            terms = " + ".join(f"{self.word(title)} {exact(values[name])}" for name, title in _CLOCKS.items())
+            yield f"\n{terms} = RTA {exact(self.report.rto.actual_s)} s"
+
+    def _phase(self, phase: PhaseRow) -> str:
+        over = phase.over_budget_s
+        note = "" if over is None or over <= 0 else f" (▲ {difference(over)})"
+        human = length(phase.human_s) if phase.human_s else NOTHING
+        mark = f" ◂ {self.word(both('bottleneck', '瓶颈'))}" if phase.bottleneck else ""
+        state = self.word(state_of(phase.state))
+        return f"| {self.say(phase.title)}{mark} | {length(phase.actual_s)}{note} | {promised(phase.budget_s)} | {human} | {state} |"
+
+    def _fixes(self) -> Iterator[str]:
+        fixes = to_fix(self.report, most=3)
+        if fixes:
+            yield f"\n**{self.word(both('What to fix', '要改什么'))}**\n"
+        for number, fix in enumerate(fixes, start=1):
+            yield f"{number}. {self.say(fix.title)}" + (f": {self.say(fix.why)}" if fix.why.en else "")

@@ -51,7 +51,7 @@ def _with_fix(data: Mapping[str, Any], what: str) -> str:
 _TELLERS: Final[Mapping[Kind, _Teller]] = {
     Kind.DRILL_PLANNED: lambda d: Telling("drill", "planned", f"plan {str(d['plan_digest'])[:12]}, started by {d['started_by']}"),
     Kind.PREFLIGHT_CHECKED: lambda d: Telling("check", str(d["check"]), ("ok " if d["ok"] else "FAILED ") + str(d["detail"])),
-    Kind.DRILL_STARTED: lambda d: Telling("drill", "started", ""),
+    Kind.DRILL_STARTED: lambda _: Telling("drill", "started", ""),
     Kind.ENGINE_STARTED: lambda d: Telling("engine", "started", f"pid {d['pid']} on {d['host']}, version {d['version']}"),
     Kind.PHASE_OPENED: lambda d: Telling("phase", str(d["phase"]), "opened"),
     Kind.PHASE_CLOSED: lambda d: Telling("phase", str(d["phase"]), str(d["state"])),
@@ -68,10 +68,14 @@ _TELLERS: Final[Mapping[Kind, _Teller]] = {
     Kind.STEP_INTERRUPTED: _step("interrupted"),
     Kind.UNDO_DONE: lambda d: Telling("undo", str(d["step"]), "done"),
     Kind.UNDO_FAILED: lambda d: Telling("undo", str(d["step"]), _with_fix(d, "FAILED")),
-    Kind.MESSAGE_SENT: lambda d: Telling("sms" if d["channel"] == "sms" else str(d["channel"]), str(d["contact"]), f"→ {d['text']} ({d['state']})"),
+    Kind.MESSAGE_SENT: lambda d: Telling(
+        "sms" if d["channel"] == "sms" else str(d["channel"]), str(d["contact"]), f"→ {d['text']} ({d['state']})"
+    ),
     Kind.REPLY_RECEIVED: lambda d: Telling("reply", str(d["contact"]), f"← {d['verb']} ({d['gate']})"),
     Kind.REPLY_REJECTED: lambda d: Telling("reply", str(d["contact"] or "unknown"), f"← not counted: {d['reason']}"),
-    Kind.ACKNOWLEDGEMENT_REQUESTED: lambda d: Telling("gate", str(d["gate"]), f"asks {_people(d['contacts'])}, within {length(d['within_s'])}"),
+    Kind.ACKNOWLEDGEMENT_REQUESTED: lambda d: Telling(
+        "gate", str(d["gate"]), f"asks {_people(d['contacts'])}, within {length(d['within_s'])}"
+    ),
     Kind.ACKNOWLEDGED: lambda d: Telling("gate", str(d["gate"]), f"acknowledged by {_people(d['contacts'])} ({d['channel']})"),
     Kind.DECLINED: lambda d: Telling("gate", str(d["gate"]), f"DECLINED by {d['contact']} ({d['channel']})"),
     Kind.ESCALATED: lambda d: Telling("gate", str(d["gate"]), f"escalated to {_people(d['to'])}"),
@@ -79,7 +83,7 @@ _TELLERS: Final[Mapping[Kind, _Teller]] = {
     Kind.ABORT_REQUESTED: lambda d: Telling("drill", "abort", f"requested: {d['reason']} ({d['channel']})"),
     Kind.DRILL_HELD: lambda d: Telling("drill", "HELD", f"{d['reason']}; left: {_people(d['left'])}"),
     Kind.OPERATOR_DECIDED: lambda d: Telling("drill", "decided", f"{d['verb']} {d['subject']}"),
-    Kind.FAILBACK_STARTED: lambda d: Telling("drill", "failback", "started"),
+    Kind.FAILBACK_STARTED: lambda _: Telling("drill", "failback", "started"),
     Kind.FINDING_RAISED: lambda d: Telling("finding", str(d["code"]), f"{d['what']} {d['fix']}"),
     Kind.DRILL_FINISHED: lambda d: Telling("drill", "finished", f"{d['outcome']}, exit {d['exit_code']}{_left(d)}"),
 }

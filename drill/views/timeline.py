@@ -170,7 +170,12 @@ def _try_bar(step: StepRow, attempt: AttemptRow, axis: Axis) -> Bar:
     if attempt.state in {"failed", "interrupted"}:
         look = "failed" if attempt.state == "failed" else "interrupted"
     title = f"{step.id} #{attempt.number} · {length(attempt.start_s)} → {length(attempt.end_s)}"
-    return Bar(axis.x(attempt.start_s), axis.width(attempt.start_s, end_s, least=0.3), look, f"{title} · {attempt.error}" if attempt.error else title)
+    return Bar(
+        axis.x(attempt.start_s),
+        axis.width(attempt.start_s, end_s, least=0.3),
+        look,
+        f"{title} · {attempt.error}" if attempt.error else title,
+    )
 
 
 def _step_note(step: StepRow, axis: Axis) -> Note | None:

@@ -86,7 +86,14 @@ def step(
 
 
 def phase(
-    key: str, start_s: float, end_s: float, budget_s: float | None, *, wait: tuple[float, float] | None = None, by: tuple[str, ...] = (), **more: Any
+    key: str,
+    start_s: float,
+    end_s: float,
+    budget_s: float | None,
+    *,
+    wait: tuple[float, float] | None = None,
+    by: tuple[str, ...] = (),
+    **more: Any,
 ) -> PhaseRow:
     """A phase that succeeded; `wait` is where it waited for a person."""
     human_s = round(wait[1] - wait[0], 3) if wait else 0.0
@@ -143,14 +150,24 @@ def _tasks(start_s: float, *named: tuple[str, float]) -> tuple[tuple[float, str,
 
 def _steps() -> tuple[StepRow, ...]:
     created = tuple((5.9 + k * 0.4, f"sandbox_app.shop[{k}]", "created", 1.1 + k * 0.4) for k in range(2))
-    promoted = _tasks(5.1, ("Check that the standby is in recovery", 0.4), ("Measure the lag", 0.3), ("Promote", 0.9), ("Wait until writable", 0.5))
+    promoted = _tasks(
+        5.1, ("Check that the standby is in recovery", 0.4), ("Measure the lag", 0.3), ("Promote", 0.9), ("Wait until writable", 0.5)
+    )
     rejoined = _tasks(15.6, ("Stop the former primary", 0.6), ("Rewind it to the new timeline", 1.8), ("Start it as a standby", 0.9))
-    back = _tasks(19.2, ("Wait until the lag is gone", 0.7), ("Stop the acting primary", 0.4), ("Promote", 0.8), ("Rejoin the other side", 1.3))
+    back = _tasks(
+        19.2, ("Wait until the lag is gone", 0.7), ("Stop the acting primary", 0.4), ("Promote", 0.8), ("Rejoin the other side", 1.3)
+    )
     return (
         step("outage.blackhole", "outage.isolate", 1.412, 1.498),
         step("detect.heartbeat", "detect.heartbeat", 1.503, 3.031),
         step(
-            "rebuild.capacity", "terraform.apply", 3.036, 6.702, critical=False, progress=created, outputs={"addresses": ["127.0.2.1", "127.0.2.2"]}
+            "rebuild.capacity",
+            "terraform.apply",
+            3.036,
+            6.702,
+            critical=False,
+            progress=created,
+            outputs={"addresses": ["127.0.2.1", "127.0.2.2"]},
         ),
         step("data.fence", "fence", 3.037, 3.904, outputs={"proof": "25006 read_only_sql_transaction"}),
         step(
@@ -224,15 +241,22 @@ def _talk(gates: tuple[GateRow, ...]) -> tuple[tuple[MessageRow, ...], tuple[Rep
         for row in gates
         if row.answered_s is not None
     )
-    stray = ReplyRow(at_s=8.1, contact=None, gate=None, channel="sms", verb="unknown", counted=False, reason="nobody with this number was asked")
+    stray = ReplyRow(
+        at_s=8.1, contact=None, gate=None, channel="sms", verb="unknown", counted=False, reason="nobody with this number was asked"
+    )
     return tuple(sorted((*messages, status), key=lambda row: row.sent_s)), (*replies, stray)
 
 
 def _probes() -> tuple[ProbeRow, ...]:
-    def wave(low_s: float, high_s: float, *, down: tuple[float, float], every_s: float, ms: float) -> tuple[tuple[float, float | None], ...]:
+    def wave(
+        low_s: float, high_s: float, *, down: tuple[float, float], every_s: float, ms: float
+    ) -> tuple[tuple[float, float | None], ...]:
         count = int((high_s - low_s) / every_s)
         times = [round(low_s + k * every_s, 3) for k in range(count)]
-        return tuple((at, None if down[0] <= at < down[1] else round(ms + (k * 37 % 11) * 0.6 + (9 if k % 41 == 0 else 0), 1)) for k, at in enumerate(times))
+        return tuple(
+            (at, None if down[0] <= at < down[1] else round(ms + (k * 37 % 11) * 0.6 + (9 if k % 41 == 0 else 0), 1))
+            for k, at in enumerate(times)
+        )
 
     def probe(name: str, down: tuple[float, float], every_s: float, ms: float, *, user_view: bool) -> ProbeRow:
         runs = (
@@ -244,7 +268,15 @@ def _probes() -> tuple[ProbeRow, ...]:
         latency = wave(-1.0, 27.6, down=down, every_s=every_s, ms=ms)
         failed = sum(value is None for _, value in latency)
         return ProbeRow(
-            id=name, user_view=user_view, samples=len(latency), failed=failed, every_s=every_s, largest_gap_s=every_s, late_samples=0, runs=runs, latency=latency
+            id=name,
+            user_view=user_view,
+            samples=len(latency),
+            failed=failed,
+            every_s=every_s,
+            largest_gap_s=every_s,
+            late_samples=0,
+            runs=runs,
+            latency=latency,
         )
 
     return (probe("heartbeat", (1.45, 14.65), 0.5, 3.0, user_view=False), probe("checkout", (1.45, 8.88), 0.05, 12.0, user_view=True))
@@ -275,7 +307,10 @@ def met() -> Report:
             low_s=7.45,
             high_s=7.512,
             met=True,
-            why=Label(en="From the last good checkout before the loss to the first of 20 good ones.", zh="从中断前最后一次成功下单到恢复后连续 20 次成功的第一次。"),
+            why=Label(
+                en="From the last good checkout before the loss to the first of 20 good ones.",
+                zh="从中断前最后一次成功下单到恢复后连续 20 次成功的第一次。",
+            ),
         ),
         rpo=Rpo(
             target_s=10.0,
@@ -321,7 +356,8 @@ def met() -> Report:
             FindingRow(at_s=8.404, code="R020", what="Phase data took 0.9 s longer than its budget.", fix="", severity="warning"),
         ),
         trend=tuple(
-            TrendPoint(drill=f"past-{k}", at=f"2026-11-{10 + k}T02:00:00Z", rta_s=rta_s, met=True) for k, rta_s in enumerate((11.2, 9.9, 8.1, 8.4))
+            TrendPoint(drill=f"past-{k}", at=f"2026-11-{10 + k}T02:00:00Z", rta_s=rta_s, met=True)
+            for k, rta_s in enumerate((11.2, 9.9, 8.1, 8.4))
         ),
         evidence=Evidence(
             facts=1284,
@@ -405,9 +441,13 @@ def aborted() -> Report:
 def held() -> Report:
     """Silence after the promote: on hold."""
     base = ended("held", 5, at_s=7.9)
-    expired = gate("recover", ("rebuild", "data"), 7.21, None, state="expired", answered_by=(), channel=None, escalated_to=("lead",), within_s=0.6)
+    expired = gate(
+        "recover", ("rebuild", "data"), 7.21, None, state="expired", answered_by=(), channel=None, escalated_to=("lead",), within_s=0.6
+    )
     gates = [row.model_dump() for row in base.gates if row.id != "recover"] + [expired.model_dump()]
-    left = FindingRow(at_s=7.9, code="H001", what="Site b serves; site a is fenced.", fix="drill failback or drill proceed", severity="error")
+    left = FindingRow(
+        at_s=7.9, code="H001", what="Site b serves; site a is fenced.", fix="drill failback or drill proceed", severity="error"
+    )
     return changed(base, gates=gates, findings=[left.model_dump()])
 
 
@@ -417,7 +457,17 @@ def dry_run() -> Report:
     steps = [{**row.model_dump(), "state": "skipped"} for row in base.steps]
     phases = [{**row.model_dump(), "state": "skipped"} for row in base.phases]
     return changed(
-        base, mode="dry-run", auto_answered=False, outcome="finished", steps=steps, phases=phases, gates=[], messages=[], replies=[], probes=[], undos=[]
+        base,
+        mode="dry-run",
+        auto_answered=False,
+        outcome="finished",
+        steps=steps,
+        phases=phases,
+        gates=[],
+        messages=[],
+        replies=[],
+        probes=[],
+        undos=[],
     )
 
 
@@ -433,7 +483,17 @@ ALL = {"met": met, "missed": missed, "unmeasured": unmeasured, "aborted": aborte
 def _cut_step(row: StepRow, at_s: float) -> dict[str, Any]:
     body = row.model_dump()
     if row.start_s is None or row.start_s > at_s:
-        return {**body, "state": "pending", "attempts": 0, "start_s": None, "end_s": None, "actual_s": None, "tries": [], "progress": [], "outputs": {}}
+        return {
+            **body,
+            "state": "pending",
+            "attempts": 0,
+            "start_s": None,
+            "end_s": None,
+            "actual_s": None,
+            "tries": [],
+            "progress": [],
+            "outputs": {},
+        }
     if row.end_s is not None and row.end_s > at_s:
         tries = [{**body["tries"][0], "end_s": None, "state": "running"}]
         progress = [entry for entry in body["progress"] if entry["at_s"] <= at_s]
@@ -445,7 +505,17 @@ def _cut_phase(row: PhaseRow, at_s: float) -> dict[str, Any]:
     body = {**row.model_dump(), "bottleneck": False}
     if row.start_s is None or row.start_s > at_s:
         gone = {"start_s": None, "end_s": None, "actual_s": None, "work_s": None, "over_budget_s": None}
-        return {**body, **gone, "state": "pending", "human_s": 0.0, "waits": [], "acknowledged_by": [], "told": False, "delivered": False, "answered": False}
+        return {
+            **body,
+            **gone,
+            "state": "pending",
+            "human_s": 0.0,
+            "waits": [],
+            "acknowledged_by": [],
+            "told": False,
+            "delivered": False,
+            "answered": False,
+        }
     if row.end_s is not None and row.end_s > at_s:
         waits = [wait for wait in body["waits"] if wait["start_s"] <= at_s]
         state = "waiting" if waits else "running"
