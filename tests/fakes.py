@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.events import Fact, Kind
-from drill.model.ports import RecordSet, World
+from drill.model.ports import PlayResult, RecordSet, TaskEvent, World
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 
@@ -149,7 +150,7 @@ class FakeAttempt:
         self.artifacts[name] = content
         return hashlib.sha256(content).hexdigest()
 
-    def wait_for(self, kind: Kind, match: Callable[[Fact], bool]) -> Fact:
+    def wait_for(self, kind: Kind, match: Callable[[Fact], bool], *, within_s: float | None = None) -> Fact:
         raise Retryable(f"no {kind} was seen before this try ended.", code="A190")
 
 
@@ -166,3 +167,64 @@ class FakeGround:
 def fake_world(**roles: Any) -> World:
     """A world with these roles only: a step that touches another one fails its test."""
     return cast("World", SimpleNamespace(**roles))
+
+
+class FakeAnsible:
+    """Ends every play as it was told to (port Ansible), and remembers what it was asked."""
+
+    def __init__(self, result: PlayResult) -> None:
+        self.result = result
+        self.asked: list[dict[str, Any]] = []
+
+    def play(
+        self,
+        playbook: str,
+        *,
+        inventory: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        check: bool,
+        timeout_s: float,
+        stopping: Callable[[], bool],
+        on_task: Callable[[TaskEvent], None],
+    ) -> PlayResult:
+        self.asked.append({"playbook": playbook, "inventory": inventory, "variables": variables, "check": check, "timeout_s": timeout_s})
+        for task in self.result.tasks:
+            on_task(task)
+        return self.result
+
+
+class FakeFence:
+    """A fence of every site (port Fence); `writable` names a promoted site, after which nothing is released."""
+
+    def __init__(self, *, writable: str = "", log: list[str] | None = None) -> None:
+        self.fenced: set[str] = set()
+        self.writable = writable
+        self.log = log if log is not None else []
+
+    def preview(self, site: str) -> list[Effect]:
+        return [] if site in self.fenced else [Effect(verb=Verb.STOP, target=f"{site}/database", undo="automatic")]
+
+    def fence(self, site: str) -> Mapping[str, Any]:
+        self.log.append(f"fence {site}")
+        self.fenced.add(site)
+        return {"processes_gone": True, "write_refused": True}
+
+    def release(self, site: str) -> None:
+        if self.writable:
+            raise Fatal(f"{self.writable} is writable.", code="A211")
+        self.log.append(f"release {site}")
+        self.fenced.discard(site)
+
+
+class FakeDatabaseGround(FakeGround):
+    """Sites with an inventory each and the newest position seen on the primary (part of port Ground)."""
+
+    def __init__(self, *, last_lsn: str = "0/3000148") -> None:
+        super().__init__({})
+        self._last_lsn = last_lsn
+
+    def inventory(self, site: str) -> Mapping[str, Any]:
+        return {"all": {"children": {"pg_target": {"hosts": {site: {}}}}}}
+
+    def last_primary_lsn(self) -> str:
+        return self._last_lsn

@@ -197,8 +197,9 @@ def test_an_error_of_the_caller_ends_the_run_and_comes_out(tmp_path: Path, runne
     def broken(*_: object) -> bool:
         raise RuntimeError("the journal is gone")
 
+    listeners: dict[str, Any] = {where: broken}
     with pytest.raises(RuntimeError, match="the journal is gone"):
-        play(runner, **{where: broken})
+        play(runner, **listeners)
 
     assert marked(mark) == []
 

@@ -1,0 +1,140 @@
+"""The step `database.promote`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from drill.model.errors import Fatal, Retryable
+from drill.model.ports import PlayResult, TaskEvent
+from drill.steps.base import registry
+from drill.steps.database_promote import DatabasePromote, DatabasePromoteParams
+from tests.fakes import FakeAnsible, FakeAttempt, FakeDatabaseGround, fake_world
+
+PARAMS = DatabasePromoteParams(site="standby", max_lag_bytes=1000)
+TASKS = (TaskEvent("Preflight", "standby", "ok", 0.03), TaskEvent("Promote", "standby", "changed", 0.13))
+
+
+def promoted(*, already: bool = False) -> PlayResult:
+    after = {"lsn": "0/30074B0", "timeline": 2, "in_recovery": False}
+    report = {"after": after, "before": {}, "lag_bytes": 5, "lag_known": True, "already_promoted": already}
+    return PlayResult("successful", {"pg_promote": report}, 1, TASKS)
+
+
+def world_with(ansible: FakeAnsible, **ground: Any) -> Any:
+    return fake_world(ansible=ansible, ground=FakeDatabaseGround(**ground))
+
+
+def test_once_it_has_started_nothing_rolls_back_by_itself() -> None:
+    assert registry()["database.promote"].no_return
+
+
+def test_it_tells_the_playbook_the_limit_and_the_last_position_of_the_primary() -> None:
+    ansible = FakeAnsible(promoted())
+
+    DatabasePromote().run(PARAMS, world_with(ansible, last_lsn="0/AB"), FakeAttempt())
+
+    assert ansible.asked == [
+        {
+            "playbook": "promote_postgres.yml",
+            "inventory": FakeDatabaseGround().inventory("standby"),
+            "variables": {
+                "pg_primary_last_lsn": "0/AB",
+                "pg_max_lag_bytes": 1000,
+                "pg_accept_data_loss": False,
+                "pg_promote_timeout_s": 60,
+            },
+            "check": False,
+            "timeout_s": 60.0,
+        }
+    ]
+
+
+def test_every_task_becomes_a_fact_with_its_time() -> None:
+    attempt = FakeAttempt()
+
+    DatabasePromote().run(PARAMS, world_with(FakeAnsible(promoted())), attempt)
+
+    assert [(fields["task"], fields["state"], fields["took_s"]) for _, fields in attempt.said] == [
+        ("Preflight", "ok", 0.03),
+        ("Promote", "changed", 0.13),
+    ]
+
+
+def test_it_hands_on_position_timeline_and_lag() -> None:
+    outputs = DatabasePromote().run(PARAMS, world_with(FakeAnsible(promoted())), FakeAttempt())
+
+    assert outputs == {
+        "site": "standby",
+        "lsn": "0/30074B0",
+        "timeline": 2,
+        "lag_bytes": 5,
+        "lag_known": True,
+        "already_promoted": False,
+        "data_loss_accepted": "",
+    }
+
+
+def test_a_database_that_takes_writes_already_leaves_nothing_to_do() -> None:
+    ansible = FakeAnsible(promoted(already=True))
+
+    assert DatabasePromote().preview(PARAMS, world_with(ansible)) == []
+    assert [asked["check"] for asked in ansible.asked] == [True]
+
+
+@pytest.mark.parametrize("result", [promoted(), PlayResult("successful", {}, 0, ())], ids=["asked", "dry run"])
+def test_a_promotion_still_to_do_is_an_effect_that_only_failback_takes_back(result: PlayResult) -> None:
+    (effect,) = DatabasePromote().preview(PARAMS, world_with(FakeAnsible(result)))
+
+    assert (effect.target, effect.marks, effect.undo) == ("standby/database", frozenset({"promote"}), "failback")
+
+
+def test_a_standby_that_is_not_fit_is_found_by_the_preview() -> None:
+    ansible = FakeAnsible(PlayResult("failed", {}, 0, (), "PG_UNREACHABLE connection refused"))
+
+    with pytest.raises(Retryable, match="connection refused"):
+        DatabasePromote().preview(PARAMS, world_with(ansible))
+
+
+def test_a_refused_promotion_is_fatal_and_says_what_to_do() -> None:
+    ansible = FakeAnsible(PlayResult("failed", {}, 0, TASKS[:1], "PG_LAG_TOO_HIGH lag_bytes=9 limit=1"))
+
+    with pytest.raises(Fatal, match="PG_LAG_TOO_HIGH") as caught:
+        DatabasePromote().run(PARAMS, world_with(ansible), FakeAttempt())
+
+    assert (caught.value.code, "max_lag_bytes" in caught.value.fix) == ("A231", True)
+
+
+def test_a_playbook_that_does_not_report_is_not_taken_for_a_promotion() -> None:
+    with pytest.raises(Fatal) as caught:
+        DatabasePromote().run(PARAMS, world_with(FakeAnsible(PlayResult("successful", {}, 1, ()))), FakeAttempt())
+
+    assert caught.value.code == "A233"
+
+
+def test_an_accepted_loss_needs_a_reason_and_is_recorded() -> None:
+    with pytest.raises(ValidationError, match="reason"):
+        DatabasePromoteParams(site="standby", accept_data_loss=True)
+    accepted = DatabasePromoteParams(site="standby", accept_data_loss=True, reason="the duty lead, by phone")
+    attempt, ansible = FakeAttempt(), FakeAnsible(promoted())
+
+    outputs = DatabasePromote().run(accepted, world_with(ansible), attempt)
+
+    assert attempt.said[0] == ("a loss of data is accepted", {"reason": "the duty lead, by phone"})
+    assert outputs["data_loss_accepted"] == "the duty lead, by phone"
+    assert ansible.asked[0]["variables"]["pg_accept_data_loss"] is True
+
+
+def test_the_way_back_is_written_down_first_and_is_failback() -> None:
+    attempt = FakeAttempt()
+    refused = FakeAnsible(PlayResult("failed", {}, 0, (), "PG_LAG_UNKNOWN"))
+    with pytest.raises(Fatal):
+        DatabasePromote().run(PARAMS, world_with(refused), attempt)
+    assert attempt.undo == {"undo": "failback", "site": "standby"}
+
+    with pytest.raises(Fatal, match="failback") as caught:
+        DatabasePromote().undo(PARAMS, world_with(refused), attempt, attempt.undo)
+
+    assert caught.value.code == "A234"
