@@ -127,6 +127,8 @@ class FakeAttempt:
         self.witnessed: list[tuple[Kind, str, dict[str, Any]]] = []
         self.artifacts: dict[str, bytes] = {}
         self.stop = False
+        self.facts: list[Fact] = []
+        """What `wait_for` finds, in order."""
 
     def progress(self, what: str, **fields: Any) -> None:
         self.said.append((what, fields))
@@ -151,6 +153,9 @@ class FakeAttempt:
         return hashlib.sha256(content).hexdigest()
 
     def wait_for(self, kind: Kind, match: Callable[[Fact], bool], *, within_s: float | None = None) -> Fact:
+        for fact in self.facts:
+            if fact.kind == kind and match(fact):
+                return fact
         raise Retryable(f"no {kind} was seen before this try ended.", code="A190")
 
 
@@ -228,3 +233,21 @@ class FakeDatabaseGround(FakeGround):
 
     def last_primary_lsn(self) -> str:
         return self._last_lsn
+
+
+class FakeProbes:
+    """Answers from a script, the last one for ever (port ProbeRunner): a site's name is a good answer, anything else an error."""
+
+    def __init__(self, *script: str, sites: Sequence[str] = ("primary", "standby"), clock: FakeClock | None = None) -> None:
+        self._script = list(script)
+        self._sites = sites
+        self._clock = clock or FakeClock()
+        self.asked: list[str] = []
+
+    def ask(self, probe: str) -> Sample:
+        self.asked.append(probe)
+        word = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        sent_s = self._clock.mono_s()
+        if word in self._sites:
+            return Sample(sent_s, sent_s + 0.01, ok=True, error="", site=word, address="127.0.0.1")
+        return Sample(sent_s, None, ok=False, error=word, site="", address="")

@@ -40,7 +40,7 @@ class DnsPropagation:
             need=agreement.need,
             rows={target.label: ServerAnswers(target.label, authoritative=target.authoritative) for target in targets},
         )
-        round_ = _Round(after, watch, every_s=agreement.every_s)
+        round_ = _Round(after, watch, agreement)
         round_.start(targets)
         try:
             while round_.elapsed_s() < agreement.within_s and not stopping():
@@ -50,6 +50,8 @@ class DnsPropagation:
                     break
         finally:
             round_.stop()
+        for answer in round_.answers(0.0):
+            watch.take(answer, on_change)
         return watch.result()
 
 
@@ -60,7 +62,7 @@ class _Target:
         self.authoritative = authoritative
         self.label = f"[{address}]:{port}" if ipaddress.ip_address(address).version == 6 else f"{address}:{port}"
 
-    def ask(self, name: str, rtype: str, since_s: float) -> Answer:
+    def ask(self, record: RecordSet, since_s: float, *, wait_s: float) -> Answer:
         """One question from a fresh socket; times count from `since_s` on the monotonic clock."""
         import dns.exception
 
@@ -68,7 +70,7 @@ class _Target:
         values: tuple[str, ...] = ()
         ttl_s, error = None, ""
         try:
-            values, ttl_s, error = self._exchange(name, rtype)
+            values, ttl_s, error = self._exchange(record, wait_s)
         except dns.exception.Timeout:
             error = "timeout"
         except dns.exception.DNSException as malformed:
@@ -78,22 +80,22 @@ class _Target:
         received_s = time.monotonic() - since_s
         return Answer(self.label, sent_s, received_s, values, ttl_s=ttl_s, authoritative=self.authoritative, error=error)
 
-    def _exchange(self, name: str, rtype: str) -> tuple[tuple[str, ...], int | None, str]:
+    def _exchange(self, record: RecordSet, wait_s: float) -> tuple[tuple[str, ...], int | None, str]:
         import dns.flags
         import dns.message
         import dns.query
         import dns.rcode
         import dns.rdatatype
 
-        query = dns.message.make_query(name, rtype, use_edns=0, payload=1232)
+        query = dns.message.make_query(record.name, record.type, use_edns=0, payload=1232)
         if self.authoritative:
             query.flags &= ~dns.flags.RD
-        response, _over_tcp = dns.query.udp_with_fallback(query, self.address, port=self.port, timeout=_QUESTION_S)
+        response, _over_tcp = dns.query.udp_with_fallback(query, self.address, port=self.port, timeout=wait_s)
         if response.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
             return (), None, dns.rcode.to_text(response.rcode()).lower()
         if self.authoritative and not response.flags & dns.flags.AA:
             return (), None, "lame: it does not speak for the zone"
-        wanted = dns.rdatatype.from_text(rtype)
+        wanted = dns.rdatatype.from_text(record.type)
         values = sorted({plain(value.to_text()) for rrset in response.answer if rrset.rdtype == wanted for value in rrset})
         return tuple(values), min((rrset.ttl for rrset in response.answer), default=None), ""
 
@@ -101,10 +103,11 @@ class _Target:
 class _Round:
     """The running questions of one watch."""
 
-    def __init__(self, record: RecordSet, watch: Watch, *, every_s: float) -> None:
+    def __init__(self, record: RecordSet, watch: Watch, agreement: Agreement) -> None:
         self._record = record
         self._watch = watch
-        self._every_s = every_s
+        self._every_s = agreement.every_s
+        self._within_s = agreement.within_s
         self._since_s = time.monotonic()
         self._over = threading.Event()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
@@ -128,7 +131,7 @@ class _Round:
     def answers(self, wait_s: float) -> list[Answer]:
         """What has come in, waiting for the first."""
         try:
-            found = [self._answers.get(timeout=wait_s)]
+            found = [self._answers.get(block=wait_s > 0, timeout=wait_s)]
         except queue.Empty:
             return []
         while not self._answers.empty():
@@ -137,7 +140,8 @@ class _Round:
 
     def _keep_asking(self, target: _Target) -> None:
         while not self._over.is_set():
-            answer = target.ask(self._record.name, self._record.type, self._since_s)
+            wait_s = min(_QUESTION_S, max(_POLL_S, self._within_s - self.elapsed_s()))
+            answer = target.ask(self._record, self._since_s, wait_s=wait_s)
             self._answers.put(answer)
             pause_s = self._pause_s(answer) * random.uniform(1 - _JITTER, 1 + _JITTER)
             self._over.wait(max(0.0, pause_s - (answer.received_s - answer.sent_s)))

@@ -10,6 +10,7 @@ import os
 import random
 import re
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--api-port", type=int, default=0, help="port of the Route 53 API (default: a free one)")
     parser.add_argument("--record", type=_record_argument, action="append", default=[], metavar="NAME=TTL=V1,V2")
     options = parser.parse_args(argv)
-    asyncio.run(_serve(options.dir, options.dns_port, options.api_port, options.record))
+    try:
+        asyncio.run(_serve(options.dir, options.dns_port, options.api_port, options.record))
+    except OSError as taken:
+        sys.stderr.write(f"the sandbox's DNS cannot start: {taken}\n")
+        return 1
     return 0
 
 

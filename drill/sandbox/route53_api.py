@@ -7,11 +7,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from moto.route53 import models, responses
+from moto.route53.exceptions import Route53ClientError
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from drill.sandbox.route53_rules import BatchRefused, Form, apply_batch, full
@@ -76,7 +76,7 @@ class Route53Api:
             try:
                 self.change(zoneid, change_list)
             except BatchRefused as refused:
-                raise ServiceException("InvalidChangeBatch", str(refused)) from refused
+                raise Route53ClientError("InvalidChangeBatch", str(refused)) from refused
 
         def change(response: Any) -> Any:
             plain_change(response)  # counts the values against the limit, then applies
@@ -87,7 +87,7 @@ class Route53Api:
         def get_change(response: Any) -> Any:
             identifier = response._get_param("Id").split("/")[-1]  # noqa: SLF001  # how every handler of moto reads its parameters
             if identifier not in self._changes:
-                raise ServiceException("NoSuchChange", f"A change with id {identifier} does not exist.")
+                raise Route53ClientError("NoSuchChange", f"A change with id {identifier} does not exist.")
             return _change_info(identifier, "INSYNC")
 
         models.Route53Backend.change_resource_record_sets = apply
