@@ -1,0 +1,175 @@
+"""The recovery time as users had it: an interval from samples, judged against the objective, or unmeasured and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from drill.model.plan import Plan
+from drill.model.questions import Question
+from drill.model.report import Label, Rto
+from drill.model.spans import Stretch, maybe_seconds, milliseconds
+from drill.model.telling import label, said
+from drill.model.timeline import Timeline
+from drill.model.windows import OK_RUN, Series, Shot, Window, largest_gap_ms, windows
+
+LARGEST_GAP_MS: Final = 2000
+"""A longer time without a sample inside the window could hide anything."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What one user-view probe says. Milliseconds on the axis; `None` where it was not seen."""
+
+    probe: str
+    why: Label
+    met: bool | None = None
+    actual_ms: int | None = None
+    low_ms: int | None = None
+    high_ms: int | None = None
+    window: Stretch | None = None
+    """From the last good sample to the recovery: `actual_ms` long when that is measured."""
+    lost: tuple[Stretch, ...] = ()
+    """Every stretch of failure before the verdict; one that never ended reaches to its last failed sample."""
+    gap_ms: int = 0
+
+    def rto(self, target_ms: int) -> Rto:
+        """As the report holds it."""
+        return Rto(
+            target_s=target_ms / 1000,
+            actual_s=maybe_seconds(self.actual_ms),
+            low_s=maybe_seconds(self.low_ms),
+            high_s=maybe_seconds(self.high_ms),
+            met=self.met,
+            why=self.why,
+        )
+
+
+def recovery_of(timeline: Timeline, series: Mapping[str, Series], asked: Mapping[str, Question]) -> Recovery:
+    """The recovery the objective is judged by: of several user-view probes the worst."""
+    if not timeline.measured:
+        return Recovery("", label("A dry run measures nothing.", "演练预演不产生测量结果。"))
+    users = [one for one in series.values() if one.user_view]
+    if not users:
+        return Recovery("", label("No probe takes the user's view.", "没有用户视角的探测。"))
+    found = [_bound(timeline, asked, _one(timeline, one)) for one in users]
+    return min(found, key=_badness)
+
+
+def _badness(row: Recovery) -> tuple[int, int]:
+    rank = {False: 0, None: 1, True: 2}[row.met]
+    return rank, -(row.actual_ms or 0)
+
+
+def good_in_a_row(plan: Plan, probe: str) -> int:
+    """How many good samples make a recovery: what the plan's own proof asks for when it names the probe."""
+    asked = [
+        step.params.get("ok_in_a_row", 20)
+        for phase in plan.phases
+        for step in phase.steps
+        if step.kind == "probe.until" and step.params.get("probe") == probe
+    ]
+    numbers = [number for number in asked if isinstance(number, int) and number > 0]
+    return max(numbers, default=OK_RUN)
+
+
+def _one(timeline: Timeline, series: Series) -> Recovery:
+    outage_ms = timeline.outage_ms
+    name = series.probe
+    if outage_ms is None:
+        return Recovery(name, label("No outage was injected.", "未注入故障。"))
+    cut = timeline.cut_ms
+    shots = [shot for shot in series.shots if cut is None or shot.sent < cut]
+    if not shots:
+        return Recovery(name, label(f"The probe {name} left no sample.", f"探测 {name} 没有任何样本。"))
+    need = good_in_a_row(timeline.plan, name)
+    found = [one for one in windows(shots, need=need, every_ms=series.every_ms) if _end_ms(shots, one) > outage_ms]
+    if not found:
+        return Recovery(name, label(f"The probe {name} saw no loss after the outage.", f"故障后探测 {name} 未见服务中断。"))
+    return _judge(series, shots, found, target_ms=milliseconds(timeline.plan.objectives.rto_s), need=need)
+
+
+def _end_ms(shots: Sequence[Shot], window: Window) -> float:
+    return float("inf") if window.first_good is None else shots[window.first_good].received
+
+
+def _judge(series: Series, shots: Sequence[Shot], found: Sequence[Window], *, target_ms: int, need: int) -> Recovery:
+    first, last = found[0], found[-1]
+    lost = tuple((shots[one.first_bad].sent, shots[one.last_bad].sent) for one in found)
+    low = shots[last.last_bad].sent - shots[first.first_bad].sent
+    seen_from = first.first_bad if first.last_good is None else first.last_good
+    seen_to = len(shots) - 1 if last.first_good is None else min(last.first_good + need - 1, len(shots) - 1)
+    gap = largest_gap_ms(shots, seen_from, seen_to)
+    row = Recovery(series.probe, _words_edge(series.probe), low_ms=low, lost=lost, gap_ms=gap)
+    if last.first_good is None:
+        return _not_back(row, target_ms=target_ms, need=need)
+    if first.last_good is None:
+        return row
+    start, end = shots[first.last_good].sent, shots[last.first_good].received
+    high = end - start
+    row = replace(row, why=_words_gap(gap), high_ms=high, window=(start, end))
+    if gap > LARGEST_GAP_MS:
+        return row
+    return _measured(row, target_ms=target_ms, high=high, need=need)
+
+
+def _measured(row: Recovery, *, target_ms: int, high: int, need: int) -> Recovery:
+    low = row.low_ms or 0
+    met = True if high <= target_ms else (False if low > target_ms else None)
+    if met is None:
+        why = label(
+            f"Between {said(low)} and {said(high)}: the promise of {said(target_ms)} lies in between.",
+            f"介于 {said(low)} 与 {said(high)} 之间，目标 {said(target_ms)} 落在区间内，无法判定。",
+        )
+    else:
+        why = label(
+            f"From the last good user-view sample to the first of {need} good ones in a row; between {said(low)} and {said(high)}.",
+            f"自最后一个正常的用户视角样本至连续 {need} 个正常样本的第一个；介于 {said(low)} 与 {said(high)} 之间。",
+        )
+    return replace(row, met=met, actual_ms=high, why=why)
+
+
+def _not_back(row: Recovery, *, target_ms: int, need: int) -> Recovery:
+    """The service has not been seen to come back: missed once it certainly took longer than promised."""
+    low = row.low_ms or 0
+    sure = row.gap_ms <= LARGEST_GAP_MS
+    if sure and low > target_ms:
+        why = label(
+            f"Users had no service for at least {said(low)}; {need} good samples in a row were not seen.",
+            f"用户至少 {said(low)} 无法使用服务，未见连续 {need} 个正常样本。",
+        )
+        return replace(row, met=False, why=why)
+    why = label(
+        f"The service has not been seen to come back: no {need} good samples in a row.",
+        f"尚未观察到服务恢复：没有连续 {need} 个正常样本。",
+    )
+    return replace(row, why=why if sure else _words_gap(row.gap_ms))
+
+
+def _words_edge(probe: str) -> Label:
+    return label(f"The probe {probe} has no good sample before the loss.", f"探测 {probe} 在中断前没有正常样本。")
+
+
+def _words_gap(gap_ms: int) -> Label:
+    return label(f"No sample was taken for {said(gap_ms)} inside the window.", f"窗口内有 {said(gap_ms)} 没有样本。")
+
+
+def _bound(timeline: Timeline, asked: Mapping[str, Question], row: Recovery) -> Recovery:
+    """Under `objectives.rto_binds: accepted` the recovery ends when people accepted it: the last gate of the drill part was answered."""
+    if timeline.plan.objectives.rto_binds == "user" or row.actual_ms is None or row.window is None:
+        return row
+    gates = [phase.gate for phase in timeline.plan.phases if phase.gate]
+    question = asked.get(gates[-1]) if gates else None
+    if question is None or question.state != "acknowledged" or question.answered_ms is None:
+        return replace(row, met=None, actual_ms=None, why=label("Nobody has accepted the recovery yet.", "尚无人验收恢复结果。"))
+    target_ms = milliseconds(timeline.plan.objectives.rto_s)
+    end = max(question.answered_ms, row.window[1])
+    later = end - row.window[1]
+    low, high = (row.low_ms or 0) + later, row.actual_ms + later
+    met = True if high <= target_ms else (False if low > target_ms else None)
+    why = label(
+        f"From the last good user-view sample to the acceptance at the gate {question.id}.",
+        f"自最后一个正常的用户视角样本至关口 {question.id} 验收。",
+    )
+    return replace(row, why=why, met=met, actual_ms=high, low_ms=low, high_ms=high, window=(row.window[0], end))

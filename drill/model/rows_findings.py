@@ -1,0 +1,146 @@
+"""Rows of the report about what a person must know: deviations from the plan, doubts about the measurement, leftovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from drill.model.events import Fact, Kind
+from drill.model.fixes import Ground
+from drill.model.recovery import LARGEST_GAP_MS
+from drill.model.report import FindingRow, UndoRow
+from drill.model.spans import maybe_seconds
+from drill.model.telling import said
+from drill.model.windows import Series, largest_gap_ms
+
+CLOCK_STEP_MS: Final = 1000
+"""Wall and monotonic clock may differ by scheduling; more than this is a step."""
+LATE_SHARE: Final = 0.01
+Severity = Literal["info", "warning", "error"]
+
+
+def _row(code: str, severity: Severity, what: str, *, fix: str = "", at_ms: int | None = None) -> FindingRow:
+    return FindingRow(at_s=maybe_seconds(at_ms), code=code, what=what, fix=fix, severity=severity)
+
+
+def finding_rows(ground: Ground, series: dict[str, Series], undos: tuple[UndoRow, ...]) -> tuple[FindingRow, ...]:
+    """Everything worth knowing; what has a time comes in its order, the rest first."""
+    rows = [
+        *_raised(ground),
+        *_steps(ground),
+        *_answers(ground),
+        *_samples(ground, series),
+        *_record(ground),
+        *_leftovers(ground, undos),
+    ]
+    return tuple(sorted(rows, key=lambda row: -1.0 if row.at_s is None else row.at_s))
+
+
+def _raised(ground: Ground) -> Iterator[FindingRow]:
+    """What a witness wrote down as worth knowing."""
+    kinds = (Kind.FINDING_RAISED, Kind.GUARD_BROKEN, Kind.PREFLIGHT_CHECKED, Kind.DRILL_HELD, Kind.OPERATOR_DECIDED, Kind.ABORT_REQUESTED)
+    for fact in ground.timeline.of(*kinds):
+        row = _told(fact, ground.timeline.ms(fact))
+        if row is not None:
+            yield row
+
+
+def _told(fact: Fact, ms: int) -> FindingRow | None:
+    data = fact.data
+    if fact.kind is Kind.FINDING_RAISED:
+        severity: Severity = data["severity"] if data.get("severity") in {"info", "error"} else "warning"
+        return _row(str(data["code"]), severity, str(data["what"]), fix=str(data["fix"]), at_ms=ms)
+    if fact.kind is Kind.GUARD_BROKEN:
+        return _row("V115", "error", f"The guard {data['guard']} broke: {data['detail']}", at_ms=ms)
+    if fact.kind is Kind.DRILL_HELD:
+        return _row("V121", "warning", f"The drill went on hold: {data['reason']}", fix="Choose failback or proceed.", at_ms=ms)
+    if fact.kind is Kind.OPERATOR_DECIDED:
+        return _row("V120", "info", f"{fact.by} chose {data['verb']} for {data['subject'] or 'the drill'}.", at_ms=ms)
+    if fact.kind is Kind.ABORT_REQUESTED:
+        return _row("V122", "warning", f"An abort was asked for by {data['channel']}: {data['reason']}", at_ms=ms)
+    return None if data["ok"] else _row("V117", "error", f"Preflight {data['check']} failed: {data['detail']}", at_ms=ms)
+
+
+def _steps(ground: Ground) -> Iterator[FindingRow]:
+    for work in ground.works.values():
+        name = work.planned.id
+        if work.state == "skipped":
+            yield _row("V101", "warning", f"{name} was skipped: {work.skipped}.", fix="The result says nothing about this step.")
+        if len(work.tries) > 1:
+            at = work.tries[1].start_ms
+            yield _row(
+                "V102", "warning", f"{name} needed {len(work.tries)} tries ({', '.join(row.state for row in work.tries)}).", at_ms=at
+            )
+    engines = ground.timeline.of(Kind.ENGINE_STARTED)
+    for fact in engines[1:]:
+        yield _row("V110", "warning", f"The engine died and was started again on {fact.data['host']}.", at_ms=ground.timeline.ms(fact))
+
+
+def _answers(ground: Ground) -> Iterator[FindingRow]:
+    now_ms = ground.timeline.now_ms
+    for question in ground.asked.values():
+        who, at = ", ".join(question.asked), question.asked_ms
+        if question.late(now_ms):
+            took = f"{said(question.wait_ms(now_ms))} instead of {said(question.within_ms)}"
+            yield _row(
+                "V103", "warning", f"The answer to {question.id} was late: {took}.", fix=f"See why {who} could not answer.", at_ms=at
+            )
+        if question.escalated_to:
+            yield _row("V104", "info", f"{question.id} was escalated from {who} to {', '.join(question.escalated_to)}.", at_ms=at)
+        if question.state in {"declined", "expired"}:
+            word = f"was declined by {', '.join(question.answered_by)}" if question.state == "declined" else "was not answered in time"
+            yield _row("V105", "warning", f"{question.id} {word}.", at_ms=at)
+    for fact in ground.timeline.of(Kind.REPLY_REJECTED):
+        reason = f"an answer of {fact.data['contact'] or 'a stranger'} did not count: {fact.data['reason']}"
+        yield _row("V116", "info", f"{reason[0].upper()}{reason[1:]}.", at_ms=ground.timeline.ms(fact))
+    for fact in ground.timeline.of(Kind.MESSAGE_SENT):
+        if fact.data["state"] == "rejected":
+            what = f"A text to {fact.data['contact']} was not taken by {fact.data['channel']}: {fact.data['code'] or 'no reason given'}."
+            yield _row("V119", "warning", what, at_ms=ground.timeline.ms(fact))
+
+
+def _samples(ground: Ground, series: dict[str, Series]) -> Iterator[FindingRow]:
+    for one in series.values():
+        late = sum(shot.late > one.every_ms for shot in one.shots)
+        if late > LATE_SHARE * len(one.shots):
+            what = f"{late} of {len(one.shots)} samples of {one.probe} were sent later than {said(one.every_ms)} after they were due."
+            yield _row("V106", "warning", what, fix="Give the observer a quieter machine; the interval is wider than it looks.")
+        gap = largest_gap_ms(one.shots, 0, len(one.shots) - 1) if one.user_view and one.shots else 0
+        if gap > LARGEST_GAP_MS:
+            yield _row("V107", "warning", f"{one.probe} took no sample for {said(gap)}.", fix="See whether the observer died.")
+    lost = ground.recovery.lost
+    for start, end in lost[1:]:
+        what = f"The service failed again for {said(end - start)}; the recovery ends with the last of {len(lost)} windows."
+        yield _row("V109", "warning", what, at_ms=start)
+
+
+def _record(ground: Ground) -> Iterator[FindingRow]:
+    timeline = ground.timeline
+    if len(timeline.boots) > 1:
+        what = f"The facts span {len(timeline.boots)} boots: lengths across them come from the wall clock."
+        yield _row("V108", "warning", what, fix="Trust them as far as you trust the time synchronisation.")
+    if timeline.planned.data["plan_digest"] != timeline.plan.digest():
+        yield _row("V113", "error", "The plan is not the one that was approved: its digest differs.", fix="Run `drill verify`.")
+    worst = max((abs(_wall_ms(ground, fact) - timeline.ms(fact)) for fact in timeline.story()), default=0)
+    if worst > CLOCK_STEP_MS:
+        yield _row("V114", "info", f"The wall clock moved by {said(worst)} against the monotonic clock; lengths do not use it.")
+
+
+def _wall_ms(ground: Ground, fact: Fact) -> int:
+    return round((fact.at - ground.timeline.zero.at).total_seconds() * 1000)
+
+
+def _leftovers(ground: Ground, undos: tuple[UndoRow, ...]) -> Iterator[FindingRow]:
+    for fact in ground.timeline.of(Kind.UNDO_FAILED):
+        data = fact.data
+        what = f"The undo of {data['step']} failed: [{data['code']}] {data['error']}"
+        yield _row("V111", "error", what, fix=str(data["fix"]), at_ms=ground.timeline.ms(fact))
+    finished = ground.timeline.first(Kind.DRILL_FINISHED)
+    if finished is None:
+        return
+    at = ground.timeline.ms(finished)
+    for undo in undos:
+        if undo.state == "open":
+            yield _row("V112", "error", f"The undo of {undo.step} is still open.", fix="Run `drill abort` or `drill failback`.", at_ms=at)
+    for left in finished.data["left"]:
+        yield _row("V118", "error", f"Left behind: {left}.", fix="Clean it up by hand, then check with `drill status`.", at_ms=at)

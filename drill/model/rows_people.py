@@ -1,0 +1,104 @@
+"""Rows of the report about people: questions, texts, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from drill.model.events import Fact, Kind
+from drill.model.plan import Plan
+from drill.model.questions import Question
+from drill.model.report import GateRow, Label, MessageRow, ReplyRow
+from drill.model.spans import maybe_seconds, seconds
+from drill.model.timeline import Timeline
+
+
+def gate_rows(timeline: Timeline, asked: Mapping[str, Question]) -> tuple[GateRow, ...]:
+    """Every gate that was asked, in the order of asking."""
+    return tuple(_gate_row(timeline, question) for question in asked.values())
+
+
+def _gate_row(timeline: Timeline, question: Question) -> GateRow:
+    answered = question.state in {"acknowledged", "declined"}
+    return GateRow(
+        id=question.id,
+        phases=question.phases,
+        title=phases_title(timeline.plan, question.phases),
+        asked=question.asked,
+        asked_s=seconds(question.asked_ms),
+        within_s=seconds(question.within_ms),
+        answered_s=maybe_seconds(question.answered_ms if answered else None),
+        wait_s=seconds(question.wait_ms(timeline.now_ms)),
+        state=question.state,
+        answered_by=question.answered_by,
+        channel=question.channel,
+        escalated_to=question.escalated_to,
+        late=question.late(timeline.now_ms),
+    )
+
+
+def phases_title(plan: Plan, names: Sequence[str]) -> Label:
+    """The titles of phases that share a question."""
+    titles = [phase.title for phase in plan.all_phases() if phase.id in names]
+    return Label(en=" + ".join(title.en for title in titles), zh=" + ".join(title.zh for title in titles))
+
+
+def message_rows(timeline: Timeline) -> tuple[MessageRow, ...]:
+    """Every text that was sent, joined with the receipt of the same message on the same channel."""
+    receipts: dict[tuple[str, str], Fact] = {}
+    for fact in timeline.of(Kind.MESSAGE_DELIVERED):
+        receipts[fact.data["message"], fact.data["channel"]] = fact
+    return tuple(
+        _message_row(timeline, fact, receipts.get((fact.data["message"], fact.data["channel"]))) for fact in timeline.of(Kind.MESSAGE_SENT)
+    )
+
+
+def _message_row(timeline: Timeline, sent: Fact, receipt: Fact | None) -> MessageRow:
+    data = sent.data
+    state = str(data["state"]) if receipt is None else str(receipt.data["state"])
+    return MessageRow(
+        id=data["message"],
+        purpose=data["purpose"],
+        phase=data["phase"] or None,
+        gate=data["gate"] or None,
+        contact=data["contact"],
+        channel=data["channel"],
+        text=data["text"],
+        sent_s=seconds(timeline.ms(sent)),
+        state=state,
+        delivered_s=seconds(timeline.ms(receipt)) if receipt is not None and state == "delivered" else None,
+        code=data["code"] or "",
+    )
+
+
+def reply_rows(timeline: Timeline) -> tuple[ReplyRow, ...]:
+    """Every answer, counted or not, in the order of arrival."""
+    return tuple(_reply_row(timeline, fact) for fact in timeline.of(Kind.REPLY_RECEIVED, Kind.REPLY_REJECTED))
+
+
+def _reply_row(timeline: Timeline, fact: Fact) -> ReplyRow:
+    data = fact.data
+    rejected = fact.kind is Kind.REPLY_REJECTED
+    late = bool(data.get("late"))
+    return ReplyRow(
+        at_s=seconds(timeline.ms(fact)),
+        contact=data["contact"] or None,
+        gate=data["gate"] or None,
+        channel=data["channel"],
+        verb=str(data.get("verb") or ("unknown" if rejected else "")),
+        counted=not rejected and not late,
+        reason=str(data.get("reason") or ("late" if late else "")),
+        carrier_delay_s=_carrier_delay_s(fact),
+    )
+
+
+def _carrier_delay_s(fact: Fact) -> float | None:
+    """What the carrier took, when it said when the answer was sent (to the second)."""
+    given = fact.data.get("carrier_delay_s")
+    return round(float(given), 3) if isinstance(given, int | float) else None
+
+
+def auto_answered(timeline: Timeline) -> bool:
+    """Whether a machine stood in for a person anywhere: the plan was started so, or an answer says so."""
+    if timeline.planned.data.get("auto_answered"):
+        return True
+    return any(fact.data.get("auto") for fact in timeline.of(Kind.DRILL_STARTED, Kind.REPLY_RECEIVED, Kind.ACKNOWLEDGED))

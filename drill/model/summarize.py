@@ -1,0 +1,101 @@
+"""From facts to a report: the one fold every view reads, at any moment of a drill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from drill.model.attempts import Work, works
+from drill.model.clocks import NO_CLOCKS, noticed_ms, shares_of
+from drill.model.courses import courses
+from drill.model.critical_path import critical_path
+from drill.model.dataloss import rpo_of
+from drill.model.events import Fact, Kind
+from drill.model.fixes import Ground, fixes
+from drill.model.questions import questions
+from drill.model.recovery import Recovery, recovery_of
+from drill.model.report import Clocks, Evidence, Report, Span, TrendPoint
+from drill.model.rows_course import phase_rows, step_rows, title_of
+from drill.model.rows_findings import finding_rows
+from drill.model.rows_people import auto_answered, gate_rows, message_rows, reply_rows
+from drill.model.rows_probes import probe_rows
+from drill.model.rows_undos import undo_rows
+from drill.model.spans import maybe_seconds, milliseconds, seconds
+from drill.model.summary import summary_of
+from drill.model.timeline import Timeline
+from drill.model.verdict import outcome_of
+from drill.model.windows import all_series
+
+
+def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), version: str) -> Report:
+    """The report of one drill from its facts in journal order; any prefix that holds the plan will do.
+
+    `trend` are past drills of the same scenario and mode, `version` is that of the program that reads.
+    Raises: JournalBroken: the facts hold no plan (J004).
+    """
+    timeline = Timeline(facts)
+    tasks, asked, series = works(timeline), questions(timeline), all_series(timeline)
+    phases = courses(timeline, tasks, asked)
+    path = critical_path(phases, tasks)
+    recovery = recovery_of(timeline, series, asked)
+    ground = Ground(timeline, phases, tasks, asked, path, recovery)
+    rto, rpo = recovery.rto(milliseconds(timeline.plan.objectives.rto_s)), rpo_of(timeline)
+    outcome, exit_code = outcome_of(timeline)
+    undos, best = undo_rows(timeline, tasks), fixes(ground)
+    rows = phase_rows(timeline, phases, asked, path)
+    return Report(
+        drill=timeline.planned.drill,
+        scenario=timeline.plan.scenario,
+        title=title_of(timeline.plan.title),
+        mode=timeline.plan.mode.value,
+        auto_answered=auto_answered(timeline),
+        outcome=outcome,
+        exit_code=exit_code,
+        zero_at=timeline.zero_at,
+        finished_s=maybe_seconds(timeline.first_ms(Kind.DRILL_FINISHED)),
+        outage_s=maybe_seconds(timeline.outage_ms),
+        detected_s=maybe_seconds(noticed_ms(timeline)),
+        no_return_s=maybe_seconds(_no_return_ms(timeline, tasks)),
+        verdict_s=maybe_seconds(timeline.cut_ms),
+        recovery=None if recovery.window is None else Span(start_s=seconds(recovery.window[0]), end_s=seconds(recovery.window[1])),
+        rto=rto,
+        rpo=rpo,
+        clocks=_clocks(ground, recovery),
+        summary=summary_of(outcome, mode=timeline.plan.mode, rto=rto, rpo=rpo, phases=rows, fixes=best),
+        phases=rows,
+        steps=step_rows(timeline, tasks, path),
+        gates=gate_rows(timeline, asked),
+        messages=message_rows(timeline),
+        replies=reply_rows(timeline),
+        probes=probe_rows(series),
+        undos=undos,
+        fixes=best,
+        findings=finding_rows(ground, series, undos),
+        trend=tuple(trend),
+        evidence=_evidence(timeline, version),
+    )
+
+
+def _clocks(ground: Ground, recovery: Recovery) -> Clocks:
+    if recovery.actual_ms is None or recovery.window is None:
+        return NO_CLOCKS
+    return shares_of(ground.timeline, ground.works, ground.asked, recovery.window).clocks()
+
+
+def _no_return_ms(timeline: Timeline, tasks: Mapping[str, Work]) -> int | None:
+    """When the first step began after which nothing rolls back by itself."""
+    starts = [work.start_ms for work in tasks.values() if work.planned.no_return and not work.failback and work.start_ms is not None]
+    starts += [timeline.ms(fact) for fact in timeline.of(Kind.STEP_STARTED) if fact.data["no_return"]]
+    return min(starts, default=None)
+
+
+def _evidence(timeline: Timeline, version: str) -> Evidence:
+    return Evidence(
+        facts=len(timeline.facts),
+        head_digest=timeline.facts[-1].digest,
+        plan_digest=timeline.planned.data["plan_digest"],
+        version=version,
+        started_by=str(timeline.planned.data["started_by"]),
+        epochs=len(timeline.epochs),
+        boots=len(timeline.boots),
+        samples=len(timeline.of(Kind.PROBE_SAMPLED)),
+    )

@@ -1,0 +1,103 @@
+"""The verdict: how a drill ended, the exit code that says so, and the line a person reads last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, get_args
+
+from drill.model.events import Kind
+from drill.model.report import Label, Outcome, Report, Rpo, Rto
+from drill.model.spans import milliseconds
+from drill.model.telling import both, label, said
+from drill.model.timeline import Timeline
+
+MET, NOT_MET, UNDONE, PERSON_NEEDED = 0, 1, 4, 5
+
+
+class Verdict(NamedTuple):
+    """`exit_code` is nothing while the drill runs."""
+
+    outcome: Outcome
+    exit_code: int | None
+    last_line: Label
+
+
+def outcome_of(timeline: Timeline) -> tuple[Outcome, int | None]:
+    """How it ended: what the DrillFinished fact says when there is one."""
+    finished = timeline.first(Kind.DRILL_FINISHED)
+    if finished is not None:
+        return _named(finished.data["outcome"]), int(finished.data["exit_code"])
+    return ("running", None) if timeline.over_ms is None else ("held", PERSON_NEEDED)
+
+
+def _named(name: str) -> Outcome:
+    for outcome in get_args(Outcome):
+        if outcome == name:
+            return outcome  # type: ignore[no-any-return]
+    return "failed"
+
+
+def exit_code_for(outcome: Outcome, *, rto: Rto, rpo: Rpo, left: Sequence[str] = (), dry_run: bool = False) -> int:
+    """The exit code of a drill that ends so; `left` names what failback, undo or clean-up could not finish.
+
+    Of a dry run only the outcome counts. An objective that was missed or is unmeasured gives 1.
+    """
+    if left or outcome in {"held", "running"}:
+        return PERSON_NEEDED
+    if outcome in {"declined", "aborted", "failed"}:
+        return UNDONE
+    return MET if dry_run or (rto.met is True and rpo.met is True) else NOT_MET
+
+
+def verdict(report: Report) -> Verdict:
+    """The verdict of a report."""
+    code = report.exit_code
+    if code is None and report.outcome != "running":
+        code = exit_code_for(report.outcome, rto=report.rto, rpo=report.rpo, dry_run=report.mode == "dry-run")
+    return Verdict(report.outcome, code, _last_line(report))
+
+
+def _last_line(report: Report) -> Label:
+    if report.outcome == "finished" and report.mode == "dry-run":
+        return label("Dry run finished: every phase would run. Nothing was measured.", "预演完成：所有阶段均可执行。未做任何测量。")
+    if report.outcome in {"finished", "running"}:
+        return both(rto_sentence(report.rto), rpo_sentence(report.rpo))
+    words = {
+        "declined": label("Declined: nothing was touched.", "已拒绝：未做任何变更。"),
+        "aborted": label("Aborted: what had been changed was undone.", "已中止：已做的变更均已回退。"),
+        "held": label("On hold: a person must choose failback or proceed.", "已暂停：需要人工选择回切或继续。"),
+        "failed": label("Failed.", "失败。"),
+    }
+    return words[report.outcome] if report.exit_code != PERSON_NEEDED or report.outcome == "held" else both(words[report.outcome], _LEFT)
+
+
+_LEFT = label("Something is left for a person to do; the findings name it.", "有遗留事项需要人工处理，详见发现项。")
+
+
+def rto_sentence(rto: Rto) -> Label:
+    """The recovery time in one sentence."""
+    target = said(milliseconds(rto.target_s))
+    if rto.met is None:
+        return label(f"RTO unmeasured (promised {target}): {rto.why.en}", f"RTO 未测得（目标 {target}）：{rto.why.zh}")
+    if rto.actual_s is None:
+        return label(f"RTO missed (promised {target}): {rto.why.en}", f"RTO 未达标（目标 {target}）：{rto.why.zh}")
+    actual = milliseconds(rto.actual_s)
+    if rto.met:
+        return label(f"RTO met: {said(actual)} against {target}.", f"RTO 达标：{said(actual)}，目标 {target}。")
+    by = said(actual - milliseconds(rto.target_s))
+    return label(f"RTO missed by {by}: {said(actual)} against {target}.", f"RTO 超出 {by}：{said(actual)}，目标 {target}。")
+
+
+def rpo_sentence(rpo: Rpo) -> Label:
+    """The data loss in one sentence."""
+    target = said(milliseconds(rpo.target_s))
+    if rpo.met is None or rpo.actual_s is None:
+        return label(f"RPO unmeasured (promised {target}): {rpo.why.en}", f"RPO 未测得（目标 {target}）：{rpo.why.zh}")
+    if not rpo.lost_rows:
+        return label("RPO met: no acknowledged row was lost.", "RPO 达标：已确认的数据无丢失。")
+    actual = said(milliseconds(rpo.actual_s))
+    word, zh = ("met", "达标") if rpo.met else ("missed", "未达标")
+    return label(
+        f"RPO {word}: {rpo.lost_rows} acknowledged rows lost, {actual} against {target}.",
+        f"RPO {zh}：丢失 {rpo.lost_rows} 行已确认数据，{actual}，目标 {target}。",
+    )
