@@ -19,6 +19,8 @@ from drill.steps.base import Params, Step
 TTL_LIMIT_S = 300
 """A name that resolvers may keep longer than five minutes cannot carry a drill's traffic: nobody would follow in time."""
 
+_READY_S = 5.0
+
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?\.?", re.IGNORECASE)
 
 
@@ -60,18 +62,28 @@ class DnsSwitch(Step[DnsSwitchParams]):
     params: ClassVar[type[Params]] = DnsSwitchParams
     title: ClassVar[tuple[str, str]] = ("Switch the traffic by DNS", "切换 DNS 流量")
     default_timeout_s: ClassVar[float] = 180.0
+    marks: ClassVar[frozenset[str]] = frozenset({"dns"})
+
+    def ready(self, params: DnsSwitchParams, world: World) -> list[str]:
+        present = world.dns.read(params.name, _type_of(_wanted_values(params, world), params) or "A")
+        trouble = [f"{params.name} {fault}" for fault in (_long_lived(present), _misplaced(params, world, present)) if fault]
+        agreement = Agreement(need=1, every_s=params.every, within_s=_READY_S)
+        servers = world.dns.servers(params.name)
+        seen = world.propagation.watch(servers, present, present, agreement=agreement, stopping=lambda: False, on_change=lambda _: None)
+        if not seen.settled:
+            trouble.append(f"not every server of {params.name} answers {', '.join(present.values)}: {_dissent(seen)}")
+        return trouble
 
     def preview(self, params: DnsSwitchParams, world: World) -> list[Effect]:
         wanted = _wanted_values(params, world)
         rtype = _type_of(wanted, params)
         present = world.dns.read(params.name, rtype or "A")
-        _refuse_long_lived(present)
         if rtype and _same(present, wanted, params.ttl):
             return []
         target = ", ".join(wanted) if rtype else "what is known after apply"
         site = f"{params.from_} -> {params.to}" if params.from_ else f"to {params.to}"
         detail = f"{site}: {', '.join(present.values)} -> {target}, TTL {present.ttl_s}s -> {format_duration(params.ttl)}"
-        return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="automatic", marks=frozenset({"dns"}))]
+        return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="automatic", marks=self.marks)]
 
     def run(self, params: DnsSwitchParams, world: World, attempt: Attempt) -> Outputs:
         before, after = _decide(params, world, attempt)
@@ -123,9 +135,11 @@ def _decide(params: DnsSwitchParams, world: World, attempt: Attempt) -> tuple[Re
             fix=f"Give `values`, or let the site '{params.to}' have addresses.",
         )
     before = world.dns.read(params.name, rtype)
-    _refuse_wrong_start(params, world, before, wanted)
     if _same(before, wanted, params.ttl):
         return before, before
+    fault = "" if set(before.values) == set(wanted) else _misplaced(params, world, before)
+    if fault:
+        raise Fatal(f"{params.name} {fault}.", code="A226", fix="See who moved it; correct `from`, or put the name back first.")
     after = RecordSet(before.name, rtype, int(params.ttl), wanted)
     attempt.register_undo({"before": _to_json(before), "after": _to_json(after)})
     return before, after
@@ -162,26 +176,22 @@ def _same(present: RecordSet, values: tuple[str, ...], ttl_s: float) -> bool:
     return set(present.values) == set(values) and present.ttl_s == ttl_s
 
 
-def _refuse_long_lived(present: RecordSet) -> None:
-    if present.ttl_s > TTL_LIMIT_S:
-        raise Fatal(
-            f"{present.name} has a TTL of {format_duration(present.ttl_s)}: users could stay at the lost site that long.",
-            code="A226",
-            fix=f"Lower its TTL to at most {format_duration(TTL_LIMIT_S)} and wait for the old TTL to pass before the drill.",
-        )
+def _long_lived(present: RecordSet) -> str:
+    """What is wrong with a name that users would go on finding at the lost site; empty when nothing is."""
+    if present.ttl_s <= TTL_LIMIT_S:
+        return ""
+    limit = format_duration(TTL_LIMIT_S)
+    return f"has a TTL of {format_duration(present.ttl_s)}: lower it to at most {limit}, and let the old one pass, before the drill"
 
 
-def _refuse_wrong_start(params: DnsSwitchParams, world: World, present: RecordSet, wanted: tuple[str, ...]) -> None:
-    """The plan says which site has the traffic; when the zone says another, the plan is about another world."""
-    if params.from_ is None or set(present.values) == set(wanted):
-        return
+def _misplaced(params: DnsSwitchParams, world: World, present: RecordSet) -> str:
+    """What is wrong when the zone says another site than the plan; empty when nothing is."""
+    if params.from_ is None:
+        return ""
     expected = {str(address) for address in world.ground.attributes(params.from_).get("addresses", ())}
-    if expected and not expected & set(present.values):
-        raise Fatal(
-            f"{present.name} holds {_words(present)}, none of which belongs to '{params.from_}'.",
-            code="A226",
-            fix="See who moved it; correct `from`, or put the name back first.",
-        )
+    if not expected or expected & set(present.values):
+        return ""
+    return f"holds {_words(present)}, none of which belongs to '{params.from_}'"
 
 
 def _watch(

@@ -64,11 +64,28 @@ def test_the_preview_stands_for_one_change_while_the_values_are_unknown(unknown:
     assert effect.count == 1
 
 
-def test_the_preview_refuses_a_name_that_resolvers_keep_too_long() -> None:
-    with pytest.raises(Fatal, match="TTL of 1d") as caught:
-        DnsSwitch().preview(params(), Ground(ttl_s=86400).world)
+def test_a_name_that_is_in_its_place_and_answered_everywhere_is_ready() -> None:
+    assert DnsSwitch().ready(params(), Ground().world) == []
 
-    assert caught.value.code == "A226"
+
+def test_a_name_that_resolvers_keep_too_long_is_not_ready() -> None:
+    (trouble,) = DnsSwitch().ready(params(), Ground(ttl_s=86400).world)
+
+    assert trouble.startswith("shop.drill.test has a TTL of 1d")
+
+
+def test_everything_that_stands_in_the_way_is_said_at_once() -> None:
+    trouble = DnsSwitch().ready(params(), Ground(present=["127.0.9.9"], ttl_s=86400, lagging=["127.0.0.1:53"]).world)
+
+    assert [any(word in line for line in trouble) for word in ("TTL", "belongs to 'primary'", "not every server")] == [True] * 3
+
+
+def test_looking_whether_it_is_ready_changes_nothing() -> None:
+    ground = Ground()
+
+    DnsSwitch().ready(params(), ground.world)
+
+    assert ground.values() == PRIMARY
 
 
 def test_a_run_moves_the_name_and_measures_from_the_call() -> None:
