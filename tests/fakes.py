@@ -15,7 +15,7 @@ from typing import Any, cast
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.events import Fact, Kind
-from drill.model.ports import PlayResult, RecordSet, TaskEvent, World
+from drill.model.ports import PlayResult, RecordSet, Sample, TaskEvent, World
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 
