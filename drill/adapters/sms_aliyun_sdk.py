@@ -16,7 +16,7 @@ _POOL: Final = 40
 
 @dataclass(frozen=True)
 class Account:
-    """Where and as whom to call. `endpoint` is host or host:port."""
+    """Where and as whom to call. `endpoint` is host or host:port; a scheme before it is dropped, the SDK would sign it as the host."""
 
     endpoint: str
     protocol: Literal["http", "https"]
@@ -24,6 +24,9 @@ class Account:
     key_secret: str = field(repr=False)
     connect_timeout_ms: int = 3000
     read_timeout_ms: int = 5000
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "endpoint", self.endpoint.rsplit("://", 1)[-1].rstrip("/"))
 
 
 class _WithoutQuery(logging.Filter):

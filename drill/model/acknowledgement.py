@@ -88,8 +88,8 @@ def judge(
     live = [gate for gate in mine if gate.state == "open"]
     only = live[0] if len(live) == 1 else None
     if reply.code is not None:
-        gate = next((each for each in reversed(mine) if _same(each.code_of(contact), reply.code)), None)
-        return _wrong_code(contact, live) if gate is None else _count(reply.verb, contact, gate, now, sent_at)
+        named = [gate for gate in [*mine, *live] if _same(gate.code_of(contact), reply.code)]
+        return _count(reply.verb, contact, named[-1], now, sent_at) if named else _wrong_code(contact, live)
     if only is not None and only.destructive and reply.verb in {"confirm", "reject"}:
         return _no("needs-code", only.id)
     if len(live) > 1 and reply.verb in {"confirm", "reject"}:

@@ -33,11 +33,14 @@ class Person:
         self._answer_after_s = answer_after_s
         self._once = threading.Lock()
         self._spent = ledger.answered_by_itself()
+        self._mode = "manual"
+        self.mode()
 
     def mode(self) -> str:
-        """The present mode; what the file holds besides a mode counts as manual."""
+        """The present mode; while the file holds none, being written perhaps, the one it held before."""
         written = self._mode_file.read_text(encoding="utf-8").strip() if self._mode_file.exists() else ""
-        return written if written in MODES else "manual"
+        self._mode = written if written in MODES else self._mode
+        return self._mode
 
     def hears(self, number: str, text: str) -> None:
         """A text has arrived: answer it later if it asks something."""

@@ -228,6 +228,12 @@ def test_a_loopback_endpoint_is_called_directly_whatever_the_proxy_settings(tmp_
     assert result.state == "accepted"
 
 
+def test_a_scheme_before_the_endpoint_does_no_harm(carrier: RunningCarrier) -> None:
+    result = messenger_of(carrier, endpoint=f"http://{carrier.account['endpoint']}/").send(gate("m-scheme"))
+
+    assert result.state == "accepted"
+
+
 def test_threads_share_a_messenger(carrier: RunningCarrier) -> None:
     messenger, results = messenger_of(carrier, read_timeout_s=5), list[SendResult]()
     threads = [threading.Thread(target=lambda n=n: results.append(messenger.send(gate(f"m-t{n}")))) for n in range(12)]
