@@ -12,7 +12,8 @@ Verb = Literal["confirm", "reject", "abort", "help", "status", "optout", "unknow
 
 _WORDS: Final[Mapping[Verb, str]] = {
     "confirm": """1 y yes yep ok okay k confirm confirmed approve approved agree agreed go pass passed
-        确认 已确认 確認 已確認 同意 批准 允许 通过 通過 已通过 好 好的 是 是的 对 行 可以 正常 完成 已完成 没问题 没有问题""",
+        确认 已确认 确认了 確認 已確認 同意 同意了 批准 允许 通过 通過 已通过 通过了
+        好 好的 是 是的 对 行 可以 正常 完成 已完成 完成了 没问题 没有问题""",
     "reject": """2 n no nope nack nogo reject rejected deny denied disagree fail failed notok notokay
         拒绝 拒絕 否 不 不是 不对 不好 不行 不同意 不通过 不通過 不批准 不允许 不确认 不確認 不可以 不正常 驳回 异常 失败
         未通过 未完成 没通过 没完成 有问题""",
@@ -22,10 +23,11 @@ _WORDS: Final[Mapping[Verb, str]] = {
     "optout": "r t td tt stop stopall unsubscribe quit end optout 退订 退訂 取消订阅 0000",
 }
 _VERB: Final[Mapping[str, Verb]] = {word: verb for verb, words in _WORDS.items() for word in words.split()}
-_AROUND: Final = """reply code answer pin please pls thanks thank you thx ty hi hello
-    回复 回復 答复 核实码 核實碼 验证码 代码 码 请 谢谢 謝謝 感谢 多谢 辛苦了 你好 您好"""
+_AROUND: Final = """reply code answer pin thanks thank you thx ty hi hello
+    回复 回復 答复 核实码 核實碼 验证码 代码 码 谢谢 謝謝 感谢 多谢 辛苦了 你好 您好"""
 _IGNORED: Final = frozenset(_AROUND.split())
-"""Words around an answer that change nothing."""
+"""Words around an answer that change nothing. 请 and please do: 请确认 asks us to confirm."""
+_THANKS: Final = re.compile(r"(.+?)(谢谢|謝謝|感谢|多谢|辛苦了)")
 _DOUBT: Final = "👎❌❎✖✗✘⛔🚫🛑✋🤔❓❔⁉\u0335\u0336\u0337\u0338"
 """Signs that contradict or question whatever stands beside them."""
 _SEPARATORS: Final = re.compile(r"[\s.,;:!?。，、；：！？·~\-_#*\"'“”‘’()\[\]【】<>《》「」『』/\\+=|…—–]+")
@@ -94,12 +96,12 @@ def _read(words: list[str]) -> Reply:
 
 
 def _split(word: str) -> list[str]:
-    """A word's runs of digits, letters and other script; a verb glued to its code comes apart."""
+    """A word's runs of digits, letters and other script; a verb glued to its code or to thanks comes apart."""
     if word in _VERB:
         return [word]
     pieces = []
     for piece in _PIECES.findall(word):
-        glued = _GLUED.fullmatch(piece)
+        glued = _GLUED.fullmatch(piece) or _THANKS.fullmatch(piece)
         pieces += [glued[1], glued[2]] if glued else [piece]
     return pieces
 
