@@ -57,8 +57,11 @@ class Scribe:
         """
         while not self._stop.wait(BATCH_EVERY_S):
             self.flush()
-            if self._listen() and self._over():
-                return
+            facts = self._read()
+            if facts is not None:
+                self.on_facts(facts)
+                if self._over():
+                    return
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -66,7 +69,7 @@ class Scribe:
 
     def close(self) -> None:
         """Write what waits, unless the drill has finished: nothing may follow its last fact. Call it after `run` has ended."""
-        self._listen()
+        self._read()
         if not self._history.finished:
             self.flush()
 
@@ -91,15 +94,15 @@ class Scribe:
         with self._lock:
             self._waiting = drafts + self._waiting
 
-    def _listen(self) -> bool:
+    def _read(self) -> list[Fact] | None:
+        """The new facts, taken into the history; None when the journal could not be read now."""
         try:
             facts = self._journal.read(self._drill, after=self._history.seq)
         except JournalBroken as broken:
             self._be_patient(broken)
-            return False
+            return None
         self._history.apply(facts)
-        self.on_facts(facts)
-        return True
+        return facts
 
     def _be_patient(self, broken: JournalBroken) -> None:
         now = self._clock.mono_s()

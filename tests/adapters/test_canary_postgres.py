@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,6 @@ from drill.model.errors import Retryable
 from tests.adapters import pg_control
 from tests.adapters.pg_pair import Pair, Server, binaries, copy_pair, free_port, make_template
 
-DRILL = "drill-1"
-
 
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
@@ -26,8 +25,8 @@ def template() -> Iterator[Path]:
     shutil.rmtree(root)
 
 
-@pytest.fixture
-def pair(template: Path) -> Iterator[Pair]:
+@contextmanager
+def running_pair(template: Path) -> Iterator[Pair]:
     servers = copy_pair(template, binaries()[-1])
     try:
         servers.start()
@@ -35,6 +34,13 @@ def pair(template: Path) -> Iterator[Pair]:
         yield servers
     finally:
         servers.end()
+
+
+@pytest.fixture(scope="module")
+def pair(template: Path) -> Iterator[Pair]:
+    """One pair for the tests that leave it as it was; each has its own drill."""
+    with running_pair(template) as servers:
+        yield servers
 
 
 def multi_host(pair: Pair) -> str:
@@ -69,28 +75,30 @@ def write_until_acknowledged(canary: PostgresCanary, row: int, limit_s: float = 
 
 
 def test_rows_that_were_acknowledged_are_found_as_ranges_on_both_sites(pair: Pair) -> None:
-    canary = PostgresCanary(multi_host(pair), DRILL)
+    canary = PostgresCanary(multi_host(pair), "ranges")
     first = write_until_acknowledged(canary, 1)
     times = [canary.write(row, connect_within_s=0.2, answer_within_s=1.0) for row in [first + 1, first + 2, first + 10, first + 11]]
     canary.close()
 
     assert all(acked is not None and acked[0] < acked[1] for acked in times)
     expected = [[first, first + 2], [first + 10, first + 11]]
-    assert found_ranges(pair.a.conninfo, DRILL, first + 20) == expected
-    assert found_ranges(pair.a.conninfo, DRILL, first + 10) == [[first, first + 2], [first + 10, first + 10]]
+    assert found_ranges(pair.a.conninfo, "ranges", first + 20) == expected
+    assert found_ranges(pair.a.conninfo, "ranges", first + 10) == [[first, first + 2], [first + 10, first + 10]]
     assert found_ranges(pair.a.conninfo, "another drill", 100) == []
     until_s = time.monotonic() + 5
-    while found_ranges(pair.b.conninfo, DRILL, first + 20) != expected:
+    while found_ranges(pair.b.conninfo, "ranges", first + 20) != expected:
         assert time.monotonic() < until_s
 
 
 def test_a_site_without_the_table_holds_no_rows(pair: Pair) -> None:
-    assert found_ranges(pair.a.conninfo, DRILL, 100) == []
+    elsewhere = pair.a.conninfo.replace("dbname=postgres", "dbname=template1")
+
+    assert found_ranges(elsewhere, "none", 100) == []
 
 
-def test_a_frozen_primary_costs_one_deadline_and_rows_go_on_where_the_standby_was_promoted(pair: Pair) -> None:
-    canary = PostgresCanary(multi_host(pair), DRILL)
-    try:
+def test_a_frozen_primary_costs_one_deadline_and_rows_go_on_where_the_standby_was_promoted(template: Path) -> None:
+    with running_pair(template) as pair:
+        canary = PostgresCanary(multi_host(pair), "frozen")
         first = write_until_acknowledged(canary, 1)
         freeze(pair.a)
         start_s = time.monotonic()
@@ -101,14 +109,13 @@ def test_a_frozen_primary_costs_one_deadline_and_rows_go_on_where_the_standby_wa
         promoted_s = time.monotonic()
         after = write_until_acknowledged(canary, first + 10)
         resumed_s = time.monotonic() - promoted_s
-    finally:
         canary.close()
-        thaw(pair.a)
+        found = found_ranges(pair.b.conninfo, "frozen", after)
 
     assert (frozen_row, without_primary) == (False, [False, False])
     assert frozen_took_s < 0.6
     assert resumed_s < 1.0
-    assert found_ranges(pair.b.conninfo, DRILL, after) == [[first, first], [after, after]]
+    assert found == [[first, first], [after, after]]
 
 
 def test_reading_back_from_a_frozen_site_fails_in_time_instead_of_hanging(pair: Pair) -> None:
@@ -116,7 +123,7 @@ def test_reading_back_from_a_frozen_site_fails_in_time_instead_of_hanging(pair: 
     start_s = time.monotonic()
     try:
         with pytest.raises(Retryable) as failed:
-            found_ranges(pair.a.conninfo, DRILL, 100, within_s=0.3)
+            found_ranges(pair.a.conninfo, "reading", 100, within_s=0.3)
     finally:
         thaw(pair.a)
 
@@ -125,7 +132,7 @@ def test_reading_back_from_a_frozen_site_fails_in_time_instead_of_hanging(pair: 
 
 
 def test_a_restart_of_the_only_server_loses_a_few_rows_and_no_acknowledged_one(pair: Pair) -> None:
-    canary = PostgresCanary(pair.a.conninfo, DRILL)
+    canary = PostgresCanary(pair.a.conninfo, "restart")
     first = write_until_acknowledged(canary, 1)
     pair.a.do("stop")
     lost = write(canary, first + 1)
@@ -134,11 +141,11 @@ def test_a_restart_of_the_only_server_loses_a_few_rows_and_no_acknowledged_one(p
     canary.close()
 
     assert not lost
-    assert found_ranges(pair.a.conninfo, DRILL, after) == [[first, first], [after, after]]
+    assert found_ranges(pair.a.conninfo, "restart", after) == [[first, first], [after, after]]
 
 
 def test_a_server_that_refuses_is_told_without_the_password_and_within_the_limit() -> None:
-    canary = PostgresCanary(f"host=127.0.0.1 port={free_port()} user=drill password=geheim dbname=postgres", DRILL)
+    canary = PostgresCanary(f"host=127.0.0.1 port={free_port()} user=drill password=geheim dbname=postgres", "refused")
     start_s = time.monotonic()
 
     acknowledged = write(canary, 1)
@@ -153,7 +160,7 @@ def test_a_server_that_refuses_is_told_without_the_password_and_within_the_limit
 
 def test_no_connection_is_left_open_after_close(pair: Pair) -> None:
     before = len(psutil.Process().net_connections())
-    canary = PostgresCanary(multi_host(pair), DRILL)
+    canary = PostgresCanary(multi_host(pair), "closed")
     write_until_acknowledged(canary, 1)
 
     canary.close()
