@@ -186,7 +186,7 @@ class Route53Dns:
         config = Config(
             connect_timeout=3,
             read_timeout=10,
-            retries={"total_max_attempts": 4, "mode": "standard"},
+            retries={"total_max_attempts": 3, "mode": "standard"},
             proxies={} if on_loopback else None,  # a proxy set for the outside world must not catch calls to this machine
         )
         access_key, secret_key = self._credentials
