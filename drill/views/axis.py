@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil, floor
 
 from drill.model.report import Label
 
@@ -63,8 +64,8 @@ class Axis:
         """Grid lines at round distances from the origin."""
         length_s = self.high_s - self.low_s
         step_s = next((step for step in _STEPS_S if length_s / step <= _MOST_TICKS), length_s / _MOST_TICKS)
-        first = -int((self.origin_s - self.low_s) / step_s)
-        last = int((self.high_s - self.origin_s) / step_s)
+        first = ceil((self.low_s - self.origin_s) / step_s - 1e-9)
+        last = floor((self.high_s - self.origin_s) / step_s + 1e-9)
         return tuple(Tick(self.x(self.origin_s + k * step_s), _tick_text(k * step_s, length_s)) for k in range(first, last + 1))
 
 

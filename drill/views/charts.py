@@ -89,13 +89,8 @@ def _probe_chart(probe: ProbeRow, axis: Axis, colours: dict[str, str]) -> ProbeC
 
 def _stretch(run: ProbeRun, axis: Axis, colours: dict[str, str]) -> Stretch:
     colour = colours.get(run.site, "0") if run.ok else "down"
-    return Stretch(
-        run,
-        axis.x(run.start_s),
-        axis.width(run.start_s, run.end_s, least=0.15),
-        colour,
-        axis.share(run.end_s) - axis.share(run.start_s) > 3,
-    )
+    room = axis.share(run.end_s) - axis.share(run.start_s)
+    return Stretch(run, axis.x(run.start_s), axis.width(run.start_s, run.end_s, least=0.15), colour, room > 1 + 0.8 * len(run.site or "x"))
 
 
 def line_path(points: Iterable[tuple[float, float | None]]) -> str:

@@ -48,7 +48,7 @@ def interval(low_s: float | None, high_s: float | None) -> str:
 
 def difference(seconds: float) -> str:
     """A signed length, for being over or under: `+1.2 s`, `−0:48`."""
-    return length(seconds) if seconds < 0 else f"+{length(seconds)}"
+    return length(seconds) if seconds < 0.005 else f"+{length(seconds)}"
 
 
 def percent(part: float, whole: float) -> str:

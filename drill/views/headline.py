@@ -42,6 +42,8 @@ class Lane:
     bar: tuple[str, str]
     over: tuple[str, str] | None
     waits: tuple[tuple[str, str], ...]
+    against_s: float | None
+    """Actual minus budget; null when either is missing."""
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,12 @@ def _touches(phase: PhaseRow, lost_s: float, end_s: float) -> bool:
 def _lane(axis: Axis, phase: PhaseRow) -> Lane:
     start_s = phase.start_s or 0.0
     end_s = axis.end_s if phase.end_s is None else phase.end_s
-    limit_s = None if phase.budget_s is None else start_s + phase.budget_s
+    against_s = None if phase.budget_s is None or phase.actual_s is None else phase.actual_s - phase.budget_s
     over = None
-    if limit_s is not None and phase.over_budget_s and phase.over_budget_s > 0 and limit_s < end_s:
-        over = (axis.x(limit_s), axis.width(limit_s, end_s, least=0.4))
+    if phase.budget_s is not None and against_s is not None and against_s > 0:
+        over = (axis.x(start_s + phase.budget_s), axis.width(start_s + phase.budget_s, end_s, least=0.4))
     waits = tuple((axis.x(wait.start_s), axis.width(wait.start_s, wait.end_s)) for wait in phase.waits)
-    return Lane(phase, (axis.x(start_s), axis.width(start_s, end_s, least=0.4)), over, waits)
+    return Lane(phase, (axis.x(start_s), axis.width(start_s, end_s, least=0.4)), over, waits, against_s)
 
 
 def _clocks(report: Report, axis: Axis) -> Iterator[Clock]:

@@ -14,8 +14,8 @@ from drill.views.words import both, channel_of, state_of
 
 FOLD_ABOVE_STEPS = 30
 """With more steps than this, phases fold."""
-_NOTE_LEFT_ABOVE = 72.0
-"""Bars that end beyond this many per cent carry their note on the left."""
+_NOTE_ROOM = 28.0
+"""A note needs this many per cent free beside its bar; where neither side has them it stands on the bar."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Note:
-    """Words beside a bar, before or after it."""
+    """Words after, before or on a bar."""
 
     x: str
-    before: bool
+    place: Literal["after", "before", "on"]
     text: Label
     tone: str = ""
 
@@ -144,8 +144,9 @@ def _phase_note(phase: PhaseRow, axis: Axis) -> Note | None:
 
 
 def _step_row(report: Report, step: StepRow, axis: Axis) -> Row:
-    bars = tuple(_try_bar(step, attempt, axis) for attempt in step.tries)
-    undo = next((row for row in report.undos if row.step == step.id and row.at_s is not None), None)
+    fault = step.kind.startswith("outage.") and any(phase.id == step.phase and phase.part == "drill" for phase in report.phases)
+    bars = tuple(_try_bar(step, attempt, axis, fault=fault) for attempt in step.tries)
+    undo = next((row for row in report.undos if row.step == step.id and row.state in {"done", "failed"}), None)
     return Row(
         "step",
         step.id,
@@ -162,10 +163,10 @@ def _step_row(report: Report, step: StepRow, axis: Axis) -> Row:
     )
 
 
-def _try_bar(step: StepRow, attempt: AttemptRow, axis: Axis) -> Bar:
+def _try_bar(step: StepRow, attempt: AttemptRow, axis: Axis, *, fault: bool) -> Bar:
     end_s = axis.end_s if attempt.end_s is None else attempt.end_s
     look: Literal["run", "slack", "fault", "failed", "interrupted"] = "run" if step.critical else "slack"
-    if step.kind.startswith("outage."):
+    if fault:
         look = "fault"
     if attempt.state in {"failed", "interrupted"}:
         look = "failed" if attempt.state == "failed" else "interrupted"
@@ -180,7 +181,7 @@ def _try_bar(step: StepRow, attempt: AttemptRow, axis: Axis) -> Bar:
 
 def _step_note(step: StepRow, axis: Axis) -> Note | None:
     if step.state in {"pending", "skipped"}:
-        return Note("0.50%", before=False, text=state_of(step.state), tone="mut")
+        return Note("0.50%", "after", text=state_of(step.state), tone="mut")
     if step.start_s is None:
         return None
     words = []
@@ -196,8 +197,9 @@ def _step_note(step: StepRow, axis: Axis) -> Note | None:
 
 def _beside(axis: Axis, start_s: float, end_s: float | None, text: Label, *, tone: str) -> Note:
     edge_s = axis.end_s if end_s is None else end_s
-    before = axis.share(edge_s) > _NOTE_LEFT_ABOVE
-    return Note(axis.x(start_s if before else edge_s), before, text, tone)
+    if axis.share(edge_s) <= 100 - _NOTE_ROOM:
+        return Note(axis.x(edge_s), "after", text, tone)
+    return Note(axis.x(start_s), "before" if axis.share(start_s) >= _NOTE_ROOM else "on", text, tone)
 
 
 def _progress(row: ProgressRow, axis: Axis) -> ProgressLine:
