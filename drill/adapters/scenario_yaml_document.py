@@ -108,9 +108,9 @@ def parse(text: str, shown: str) -> Document:
             place, "S004", f"this is not YAML: {error.problem or error.context}.", "Look at this line and the one above."
         ) from error
     except yaml.reader.ReaderError as error:
-        before = text[: error.position]
+        before = text.encode("utf-8", "surrogatepass")[: error.position].decode("utf-8", "replace")
         place = Place(shown, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        raise _refused(place, "S004", f"character U+{ord(text[error.position]):04X} is not allowed in YAML.", "Remove it.") from error
+        raise _refused(place, "S004", f"character U+{error.character:04X} is not allowed in YAML.", "Remove it.") from error
     if node is None:
         raise _refused(Place(shown), "S006", "the file is empty.", "Start from 'drill init'.")
     document = Document(None, {}, {})

@@ -9,11 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from drill.adapters.scenario_yaml_document import Document
 from drill.model.problem import Path, Problem, did_you_mean, dotted
-from drill.model.scenario import RESERVED, is_expression, kind_keys
+from drill.model.scenario import NAME_PATTERN, RESERVED, is_expression, kind_keys
 
 _NAME: Final = "expected a name of small letters, digits, _ and - that starts with a letter"
-_SECRET: Final = frozenset({"sms", "email", "postgres", "sign"})
-"""Below these keys stands a reference; what was written instead may be the secret itself and is not repeated."""
 _WORDS: Final[Mapping[str, str]] = {
     "model_type": "expected a mapping",
     "model_attributes_type": "expected a mapping",
@@ -99,19 +97,27 @@ def _problem(row: Any, prefix: Path, document: Document, keys: _Keys) -> Problem
         name = str(loc[-1])
         fix = did_you_mean(name, keys.below(at[len(prefix) :])) or "Remove it."
         return Problem((*at, name), "S010", f"unknown key '{name}' in {dotted(at)}.", fix, on_key=True)
-    what, fix = _say(row, got="" if _SECRET.intersection(at) else f", got {_short(row['input'])}", on_key=on_key)
+    if _holds_secret(at) and kind != "value_error":
+        return Problem(at, "S012", f"{dotted(at)}: expected a reference such as secret:NAME, never the value itself.")
+    what, fix = _say(row)
     return Problem(at, "S012", f"{dotted(at)}: {what}.", fix, on_key=on_key)
 
 
-def _say(row: Any, *, got: str, on_key: bool) -> tuple[str, str]:
+def _holds_secret(at: Path) -> bool:
+    """Whether a reference belongs here: what stands in its place may be the secret, and is not repeated."""
+    return at in (("canary", "postgres"), ("messages", "sms", "sign")) or (at[:1] == ("contacts",) and at[2:3] in (("sms",), ("email",)))
+
+
+def _say(row: Any) -> tuple[str, str]:
     kind, context = row["type"], row.get("ctx", {})
+    got = f", got {_short(row['input'])}"
     if kind == "value_error":
         return str(context["error"]), ""
     if kind == "literal_error":
         expected = str(context["expected"])
         near = did_you_mean(str(row["input"]), expected.replace("'", "").replace(" or ", ", ").split(", "))
         return f"expected {expected}{got}", near if near.startswith("Did") else ""
-    if kind == "string_pattern_mismatch" and on_key:
+    if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return f"{_NAME}{got}", ""
     if kind in _WORDS:
         return _WORDS[kind] + ("" if kind.endswith("too_short") else got), ""

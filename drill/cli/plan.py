@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def plan(scenario: Path, sets: Sequence[str], *, as_json: bool, width: int | Non
     if as_json:
         click.echo(json.dumps(_document(opened, effects, critical, warnings), ensure_ascii=False, indent=1))
     else:
-        columns = width or shutil.get_terminal_size((100, 24)).columns
+        columns = width or shutil.get_terminal_size((160, 24)).columns
         _print(opened, effects, critical, warnings, columns)
     return _REFUSED if broken else 0
 
@@ -82,11 +81,7 @@ def _print(opened: Opened, effects: Mapping[str, Sequence[Effect]], critical: Cr
 
 
 def _document(opened: Opened, effects: Mapping[str, Sequence[Effect]], critical: CriticalPath, warnings: Sequence[str]) -> dict[str, Any]:
-    return {
-        "plan": opened.plan.model_dump(mode="json"),
-        "plan_digest": opened.plan.digest(),
-        "effects": {step: [effect.model_dump(mode="json") for effect in rows] for step, rows in effects.items()},
-        "critical": asdict(critical),
-        "notice_bound_s": notice_bounds_s(opened),
-        "warnings": list(warnings),
-    }
+    from drill.views.plan_json import render_plan_json
+
+    body = json.loads(render_plan_json(opened.plan, effects=effects, critical=critical, warnings=warnings))
+    return {**body, "notice_bound_s": notice_bounds_s(opened)}

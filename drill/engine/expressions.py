@@ -173,6 +173,8 @@ def _parse(text: str) -> nodes.Template:
         tree = _environment().parse(text)
     except TemplateError as error:
         raise BadExpression(f"it is not an expression: {error.message}") from error
+    except RecursionError as error:
+        raise BadExpression("it is nested too deeply") from error
     for node in _walk(tree):
         if not isinstance(node, _NODES):
             raise BadExpression(f"'{type(node).__name__.lower()}' is not allowed: an expression only looks things up")

@@ -54,7 +54,7 @@ def _longest(
 ) -> tuple[str, ...]:
     if not order:
         return ()
-    node = max(order, key=lambda name: start[name] + length_s[name])
+    node = max(reversed(order), key=lambda name: start[name] + length_s[name])
     path = [node]
     while after.get(node):
         node = max(after[node], key=lambda name: start[name] + length_s[name])

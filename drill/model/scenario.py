@@ -46,7 +46,7 @@ def _above_zero(seconds: float) -> float:
 def _reference(text: str) -> str:
     name = text.removeprefix("secret:")
     if name == text or not name or not name.replace("_", "a").isalnum() or name != name.upper():
-        raise ValueError("expected a reference such as secret:ONCALL_PHONE, never the value itself")
+        raise ValueError("expected a reference such as secret:NAME, never the value itself")
     return text
 
 
@@ -63,7 +63,7 @@ def _window(text: str) -> str:
     return text
 
 
-_ID: Final = r"^[a-z][a-z0-9_-]{0,39}$"
+NAME_PATTERN: Final = r"^[a-z][a-z0-9_-]{0,39}$"
 _SECRET_SCHEMA: Final = {"type": "string", "pattern": "^secret:[A-Z0-9_]+$", "examples": ["secret:ONCALL_PHONE"]}
 _TEXT_SCHEMA: Final = {
     "anyOf": [
@@ -77,7 +77,7 @@ _TEXT_SCHEMA: Final = {
     ]
 }
 
-Id = Annotated[str, Field(pattern=_ID)]
+Id = Annotated[str, Field(pattern=NAME_PATTERN)]
 Span = Annotated[Duration, AfterValidator(_above_zero)]
 """Seconds, above zero."""
 Secret = Annotated[str, AfterValidator(_reference), WithJsonSchema(_SECRET_SCHEMA)]
