@@ -9,6 +9,7 @@ from pathlib import Path
 
 import drill
 from drill.model.errors import PreflightFailed, UsageError
+from drill.sandbox.layout import home_mark
 
 _PROJECT = Path(drill.__file__).resolve().parent.parent
 
@@ -42,10 +43,10 @@ class Settings:
 
     def mark(self) -> str:
         """What every child process carries as DRILL_MARK, so that it can be found after a crash."""
-        return str(self.home)
+        return home_mark(self.home)
 
     def reply_key(self) -> bytes:
-        """The local key behind reply codes, made on first use. Raises: UsageError: the home cannot be written (U020)."""
+        """The local key behind reply codes, made on first use. Raises: UsageError: the home cannot be written (U030)."""
         path = self.home / "reply.key"
         try:
             self.home.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ class Settings:
         except OSError as error:
             raise UsageError(
                 f"DRILL_HOME {self.home} cannot be used: {error.strerror}.",
-                code="U020",
+                code="U030",
                 fix="Point DRILL_HOME at a directory you can write.",
             ) from error
 

@@ -114,7 +114,7 @@ def list_drills(*, as_json: bool) -> None:
       drill list --json
     """
     records = open_records()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for drill in records.journal.drills():
         report = records.report(drill, with_trend=False)
         state = records.progress(drill).state

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from drill.engine.expressions import render
+from drill.engine.expressions import render, visible_steps
 from drill.engine.record import Recorder
 from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, StepError
 from drill.model.events import Fact, Kind
@@ -116,8 +116,9 @@ class StepRunner:
 
     def resolve(self, planned: PlannedStep) -> Any:
         """The step's parameters with their expressions filled in. Raises: Fatal: an expression has no value yet (A201)."""
+        visible = visible_steps(self.plan, planned.id)
         progress_steps = self.recorder.look(
-            lambda progress: {name: dict(row.outputs) for name, row in progress.steps.items() if row.outputs}
+            lambda progress: {name: dict(row.outputs) for name, row in progress.steps.items() if name in visible}
         )
         sites = {site.id: dict(self.world.ground.attributes(site.id)) for site in self.plan.sites}
         try:

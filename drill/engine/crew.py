@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,8 @@ class DrillCrew:
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
         self._preflight = Preflight(self._runner, secrets=kit.secrets)
+        self.settled = threading.Event()
+        """Set when the drill has ended or holds, and all of it is written and sent."""
 
     def _all_steady(self) -> bool:
         return all(self._world.probes.ask(probe).ok for probe in self._plan.steady_state)
@@ -129,6 +132,7 @@ class DrillCrew:
         self._recorder.say(Kind.DRILL_HELD, f"held/{part}/{turn}", reason=reason, left=left, part=part)
         self._hooks.publish()
         self.notifier.announce("hold", f"{part}/{turn}", {"en": self._hold_words("en", reason), "zh": self._hold_words("zh", reason)})
+        self.settled.set()
         while self._recorder.look(lambda progress: progress.decisions < progress.holds):
             self._recorder.clock.sleep(_HOLD_POLL_S)
         return {"status": "ok", "verb": self._recorder.look(lambda progress: progress.decision)}
@@ -207,6 +211,7 @@ class DrillCrew:
         if outcome != "refused":
             self.notifier.announce("result", "end", {language: _result_words(report, language) for language in ("en", "zh")})
             self._hooks.publish()
+        self.settled.set()
         return {"status": "ok", "exit_code": exit_code}
 
 

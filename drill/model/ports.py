@@ -53,6 +53,9 @@ class Journal(Protocol):
     def drills(self) -> list[str]:
         """Ids of every drill, oldest first."""
 
+    def take_token(self, drill: str) -> int:
+        """A fencing token above every earlier one; from now on writes that carry an older one are refused."""
+
 
 class Artifacts(Protocol):
     """Raw tool output, kept outside the journal and named by its content."""
@@ -378,15 +381,32 @@ class Ground(Protocol):
 class World(Protocol):
     """Everything a step may touch, by role. Wiring builds it from the plan; a test from fakes."""
 
-    ground: Ground
-    outage: Outage
-    fence: Fence
-    dns: Dns
-    propagation: Propagation
-    ansible: Ansible
-    terraform: Terraform
-    probes: ProbeRunner
-    clock: Clock
+    @property
+    def ground(self) -> Ground: ...
+
+    @property
+    def outage(self) -> Outage: ...
+
+    @property
+    def fence(self) -> Fence: ...
+
+    @property
+    def dns(self) -> Dns: ...
+
+    @property
+    def propagation(self) -> Propagation: ...
+
+    @property
+    def ansible(self) -> Ansible: ...
+
+    @property
+    def terraform(self) -> Terraform: ...
+
+    @property
+    def probes(self) -> ProbeRunner: ...
+
+    @property
+    def clock(self) -> Clock: ...
 
 
 class Attempt(Protocol):

@@ -46,13 +46,24 @@ def engine_lock(settings: Settings, drill: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             row = json.loads(file.read() or "{}")
-            raise PreflightFailed(
-                f"the drill {row.get('drill', '?')} is running here (pid {row.get('pid', '?')}).",
-                code="F030",
-                fix="Wait for it, look with `drill watch`, or stop it with `drill abort`.",
-            ) from None
+            raise _held(Holder(int(row.get("pid", 0)), str(row.get("drill", "?")))) from None
         file.seek(0)
         file.truncate()
         file.write(json.dumps({"pid": os.getpid(), "drill": drill}))
         file.flush()
         yield
+
+
+def refuse_if_held(settings: Settings) -> None:
+    """Raises: PreflightFailed: a live engine runs on this home (F030, names drill and pid)."""
+    holder = engine_holder(settings)
+    if holder is not None:
+        raise _held(holder)
+
+
+def _held(holder: Holder) -> PreflightFailed:
+    return PreflightFailed(
+        f"the drill {holder.drill} is running here (pid {holder.pid}).",
+        code="F030",
+        fix="Wait for it, look with `drill watch`, or stop it with `drill abort`.",
+    )

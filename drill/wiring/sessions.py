@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from drill import __version__
+from drill.adapters.ansible_leftovers import end_leftovers
 from drill.adapters.database import database_engine
-from drill.adapters.orphans import end_marked
 from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
 from drill.model.errors import DrillError
@@ -21,9 +24,11 @@ from drill.model.report import Report
 from drill.steps.base import registry
 from drill.wiring.desks import people_of
 from drill.wiring.locks import engine_lock
-from drill.wiring.observers import observer_process
+from drill.wiring.observers import DrillObserver
 from drill.wiring.records import Records
 from drill.wiring.worlds import Grounds, open_grounds
+
+_SETTLE_WITHIN_S = 60.0
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Session:
     report_dir: Path
     grounds: Grounds
     failure: Callable[[], str]
+    settled: threading.Event
     _stack: ExitStack = field(repr=False)
 
     def publish(self) -> Report:
@@ -45,10 +51,21 @@ class Session:
     def close(self, *, keep_ground: bool) -> None:
         """End everything of this session; `keep_ground` leaves the sandbox serving, as a hold needs it."""
         self._stack.close()
-        observer_process(self.records.settings, self.drill).stop()
-        end_marked(self.records.settings.mark(), spare=self.grounds.spared())
+        DrillObserver(self.records.settings, self.drill).stop()
         if not keep_ground:
             self.grounds.release(self.drill)
+
+    def wait_published(self) -> None:
+        """Wait until the engine has written its last report and sent its last text for now."""
+        self.settled.wait(_SETTLE_WITHIN_S)
+
+    def kill_children(self) -> None:
+        """End what this process runs at once: tools and the observer, never the sandbox, which a resume needs."""
+        supervisor = self.grounds.sandbox.details.get("pid") if self.grounds.sandbox else None
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                for process in [*child.children(recursive=True), child] if child.pid != supervisor else ():
+                    process.kill()
 
 
 def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str) -> None:
@@ -58,16 +75,14 @@ def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str) -> 
 
 
 @contextmanager
-def open_session(
-    records: Records, drill: str, *, report_dir: Path, say: Callable[[str], None], phone: str = "auto"
-) -> Iterator[Session]:
+def open_session(records: Records, drill: str, *, report_dir: Path, say: Callable[[str], None], phone: str = "auto") -> Iterator[Session]:
     """Start, or go on with, a planned drill in this process. The caller follows the journal and then calls `close`.
 
     Raises: PreflightFailed: another engine runs here (F030), or the ground cannot be made ready.
     """
     settings, plan = records.settings, records.plan(drill)
     with engine_lock(settings, drill):
-        end_marked(settings.mark(), spare=_own_and_observer(records, drill))
+        end_leftovers(settings.mark())
         grounds = open_grounds(settings, plan, drill=drill, say=say, phone=phone)
         stack = ExitStack()
         try:
@@ -76,25 +91,18 @@ def open_session(
             stack.close()
 
 
-def _own_and_observer(records: Records, drill: str) -> frozenset[int]:
-    observer = observer_process(records.settings, drill).pid()
-    return frozenset({observer}) if observer else frozenset()
-
-
 def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, grounds: Grounds, stack: ExitStack) -> Session:
     from drill.engine.durable import DurableEngine
 
     settings = records.settings
-    token = records.take_token(drill)
+    token = records.journal.take_token(drill)
     recorder = records.recorder(drill, token=token)
     holder = f"cli:{drill}"
     recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder=holder)
-    recorder.say(
-        Kind.ENGINE_STARTED, f"engine/{records.clock.epoch}", pid=os.getpid(), host=platform.node(), version=__version__
-    )
+    recorder.say(Kind.ENGINE_STARTED, f"engine/{records.clock.epoch}", pid=os.getpid(), host=platform.node(), version=__version__)
     people = people_of(records, drill, grounds.secrets)
     hooks = Hooks(
-        start_observer=lambda: observer_process(settings, drill).ready(),
+        start_observer=lambda: DrillObserver(settings, drill).ready(),
         canary_ranges=grounds.canary_ranges(drill),
         publish=lambda: records.publish(drill, report_dir),
     )
@@ -121,7 +129,7 @@ def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, ground
     engine.launch()
     if not engine.known(drill):
         engine.start(drill, plan)
-    return Session(records, drill, plan, report_dir, grounds, failure=lambda: engine.failure(drill), _stack=stack)
+    return Session(records, drill, plan, report_dir, grounds, failure=lambda: engine.failure(drill), settled=crew.settled, _stack=stack)
 
 
 def _trouble(say: Callable[..., object]) -> Callable[[DrillError], None]:

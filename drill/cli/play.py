@@ -1,0 +1,115 @@
+"""Plays a planned drill in this process, shows it, and turns its end into an exit code; Ctrl-C once aborts, twice stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from drill.cli.follow import follow_drill
+from drill.model.events import Fact, Kind
+
+if TYPE_CHECKING:
+    from drill.wiring.records import Records
+    from drill.wiring.sessions import Session
+
+EXIT_HELD, EXIT_BROKEN, EXIT_STOPPED = 5, 6, 130
+
+
+def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, phone: str = "auto", keep: bool = False) -> int:
+    """Start, or go on with, a drill; returns its exit code."""
+    from drill.wiring.sessions import open_session
+
+    place = (report_dir or records.settings.reports / drill).resolve()
+    say = _quiet if as_json else _say
+    last = len(records.journal.read(drill))
+    with _signals(records, drill, say) as arm, open_session(records, drill, report_dir=place, say=say, phone=phone) as session:
+        arm(session)
+        trouble = _Trouble(session)
+        ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=trouble.none, after=last if last > 1 else 0)
+        if ended is None:
+            click.echo(f"error: [D901] the engine gave the drill up: {trouble.text}", err=True)
+            click.echo(f"What was done is in the journal; `drill abort {drill}` takes it back.", err=True)
+            session.close(keep_ground=True)
+            return _leave(EXIT_BROKEN)
+        held = ended.kind is Kind.DRILL_HELD
+        session.wait_published()
+        session.close(keep_ground=keep or held)
+    return _conclude(records, drill, ended, place, say)
+
+
+def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> int:
+    report = records.publish(drill, place)
+    if ended.kind is Kind.DRILL_HELD:
+        say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself; what serves goes on serving.")
+        say(f"`drill failback {drill}` brings it home, `drill proceed {drill}` goes on.")
+    for what in ended.data["left"] if ended.kind is Kind.DRILL_FINISHED else ():
+        say(f"left for a person: {what}")
+    say(f"report: {place / 'index.html'}")
+    say(report.summary.en)
+    return _leave(EXIT_HELD if ended.kind is Kind.DRILL_HELD else int(ended.data["exit_code"]))
+
+
+def _leave(code: int) -> int:
+    """Leave for good: a drill on hold has a node that waits, and it must not keep the process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+class _Trouble:
+    """Whether the engine gave up, asked now and then."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.text = ""
+
+    def none(self) -> bool:
+        """True while all is well."""
+        self.text = self._session.failure()
+        return not self.text
+
+
+@contextmanager
+def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterator[Callable[[Session], None]]:
+    """SIGINT once and SIGTERM ask for an orderly abort; a second SIGINT stops now and says how to go on."""
+    running: list[Session] = []
+    asked: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if asked and number == signal.SIGINT:
+            for session in running:
+                session.kill_children()
+            sys.stderr.write(f"\nstopped; `drill resume {drill}` goes on, `drill abort {drill}` takes it back\n")
+            sys.stderr.flush()
+            os._exit(EXIT_STOPPED)
+        asked.append(number)
+        if not running:
+            os._exit(EXIT_STOPPED)
+        name = signal.Signals(number).name
+        say(f"\n{name}: aborting in order; Ctrl-C again stops at once")
+        records.recorder(drill).say(
+            Kind.ABORT_REQUESTED, f"abort/signal/{records.clock.epoch}", by="person:operator", reason=name, channel="signal"
+        )
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield running.append
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+
+
+def _quiet(_text: str) -> None:
+    return

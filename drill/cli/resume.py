@@ -1,0 +1,125 @@
+"""`drill resume`, `abort`, `proceed` and `failback`: go on with, or turn around, a drill that stands still."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from drill.model.errors import UsageError
+from drill.model.events import Kind
+
+if TYPE_CHECKING:
+    from drill.wiring.records import Records
+
+_DRILL = click.argument("drill", required=False, metavar="[DRILL]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One fact a line instead of the live view.")
+_REPORT = click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Where to write the report.")
+_KEEP = click.option("--keep", is_flag=True, help="Sandbox: leave it running afterwards.")
+
+
+@click.command()
+@_DRILL
+@_JSON
+@_REPORT
+@_KEEP
+def resume(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: bool) -> int:
+    r"""Go on with a drill whose engine died; what had succeeded is not run again.
+
+    \b
+    Example:
+      drill resume my-drill
+    """
+    records, drill = _open(drill)
+    if records.progress(drill).state == "held":
+        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: `drill failback {drill}` or `drill proceed {drill}`.")
+    return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
+
+
+@click.command()
+@_DRILL
+@click.option("--reason", default="asked for on the command line", show_default=True, help="Why; it is kept in the record.")
+@_JSON
+@_REPORT
+def abort(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | None) -> int:
+    r"""Stop a drill and take back what it did; works without a running engine too.
+
+    After the point of no return nothing rolls back by itself: the drill goes on hold.
+
+    \b
+    Example:
+      drill abort my-drill --reason "real incident elsewhere"
+    """
+    records, drill = _open(drill)
+    _write(records, drill, Kind.ABORT_REQUESTED, reason=reason, channel="cli")
+    return _play(records, drill, as_json=as_json, report_dir=report_dir)
+
+
+@click.command()
+@_DRILL
+@_JSON
+@_REPORT
+def proceed(drill: str | None, *, as_json: bool, report_dir: Path | None) -> int:
+    r"""Go on with a drill on hold: what failed is tried again, what was not answered counts as answered.
+
+    \b
+    Example:
+      drill proceed my-drill
+    """
+    return _decide("proceed", drill, as_json=as_json, report_dir=report_dir)
+
+
+@click.command()
+@_DRILL
+@_JSON
+@_REPORT
+def failback(drill: str | None, *, as_json: bool, report_dir: Path | None) -> int:
+    r"""Bring a drill on hold home: data first, then traffic, then what was built is removed.
+
+    \b
+    Example:
+      drill failback my-drill
+    """
+    return _decide("failback", drill, as_json=as_json, report_dir=report_dir)
+
+
+def _decide(verb: str, drill: str | None, *, as_json: bool, report_dir: Path | None) -> int:
+    records, drill = _open(drill)
+    state = records.progress(drill).state
+    if state != "held":
+        raise UsageError(f"{drill} is not on hold but {state}.", code="U019", fix="See `drill status`.")
+    _write(records, drill, Kind.OPERATOR_DECIDED, verb=verb, subject=drill)
+    return _play(records, drill, as_json=as_json, report_dir=report_dir)
+
+
+def _write(records: Records, drill: str, kind: Kind, **data: str) -> None:
+    records.recorder(drill).say(kind, f"operator/{uuid.uuid4().hex}", by="person:operator", **data)
+
+
+def _open(drill: str | None) -> tuple[Records, str]:
+    from drill.cli.look import open_records
+
+    records = open_records()
+    drill = records.known(drill)
+    progress = records.progress(drill)
+    if progress.outcome:
+        raise UsageError(f"{drill} has ended: {progress.outcome}.", code="U020", fix=f"See `drill show {drill}`.")
+    return records, drill
+
+
+def _play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, keep: bool = False) -> int:
+    """Play the drill here, or follow the engine that plays it already."""
+    from drill.cli.follow import follow_drill
+    from drill.cli.play import EXIT_HELD, play
+    from drill.wiring.locks import engine_holder
+
+    holder = engine_holder(records.settings)
+    if holder is None or holder.drill != drill:
+        return play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
+    out = click.get_text_stream("stdout")
+    ended = follow_drill(records, drill, as_json=as_json, out=out, alive=lambda: engine_holder(records.settings) is not None)
+    if ended is None:
+        raise UsageError(f"the engine of {drill} (pid {holder.pid}) is gone.", code="U021", fix=f"`drill resume {drill}` goes on.")
+    return EXIT_HELD if ended.kind is Kind.DRILL_HELD else int(ended.data["exit_code"])

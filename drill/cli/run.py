@@ -1,0 +1,103 @@
+"""`drill run`: compile, check, play, report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from drill.model.plan import Plan
+
+
+@click.command(name="run")
+@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SCENARIO…")
+@click.option("--id", "drill_id", help="Name the drill; else its scenario and the time name it.")
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a value of the scenario, e.g. objectives.rto=2s.")
+@click.option("--dry-run", is_flag=True, help="Run every preview and touch nothing; takes directories too.")
+@click.option("--live", is_flag=True, help="Allow a scenario that touches real sites; needs --confirm.")
+@click.option("--confirm", metavar="NAME", help="The scenario's name, typed: proof that you mean this one.")
+@click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Where to write the report.  [default: reports/<drill>]")
+@click.option("--manual", is_flag=True, help="Sandbox: wait for your answers in `drill sandbox phone` or `drill ack`.")
+@click.option(
+    "--phone",
+    type=click.Choice(["auto", "manual", "silent", "once"]),
+    default="auto",
+    show_default=True,
+    help="Sandbox: how the virtual phone answers; `once` answers the first gate and then falls silent.",
+)
+@click.option("--keep", is_flag=True, help="Sandbox: leave it running afterwards.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Dry run: write a JUnit file as well.")
+@click.option("--json", "as_json", is_flag=True, help="One fact a line instead of the live view.")
+def command(scenarios: tuple[Path, ...], *, dry_run: bool, drill_id: str | None, as_json: bool, **options: object) -> int:
+    r"""Run a drill of a scenario and leave with its verdict.
+
+    \b
+    Exit codes: 0 objectives met, 1 missed or unmeasured, 2 invalid, 3 refused before anything was touched,
+    4 declined, failed or aborted and undone, 5 on hold or a person is needed, 6 record broken, 130 stopped.
+
+    \b
+    Examples:
+      drill run scenarios/sandbox-region-outage.yaml
+      drill run scenarios/sandbox-region-outage.yaml --manual --id friday
+      drill run --dry-run scenarios/
+    """
+    if dry_run:
+        from drill.cli.dry_run import dry_run_all
+
+        return dry_run_all(scenarios, _texts(options["overrides"]), as_json=as_json, junit=_path(options["junit"]))
+    if len(scenarios) != 1:
+        raise click.UsageError("a drill runs one scenario; several are accepted with --dry-run only")
+    return _run(scenarios[0], drill_id, as_json=as_json, options=options)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, tuple) else ()
+
+
+def _path(value: object) -> Path | None:
+    return value if isinstance(value, Path) else None
+
+
+def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[str, object]) -> int:
+    from drill.cli.look import open_records
+    from drill.cli.play import play
+    from drill.wiring.locks import refuse_if_held
+    from drill.wiring.plans import compile_file
+    from drill.wiring.sessions import plan_drill
+
+    plan = compile_file(scenario, _texts(options["overrides"]))
+    _allow_live(plan, live=bool(options["live"]), confirm=options["confirm"])
+    records = open_records()
+    drill = records.new_id(plan.scenario, drill_id)
+    refuse_if_held(records.settings)
+    plan_drill(records, drill, plan, started_by=_user())
+    phone = "manual" if options["manual"] else str(options["phone"])
+    return play(records, drill, as_json=as_json, report_dir=_path(options["report_dir"]), phone=phone, keep=bool(options["keep"]))
+
+
+def _allow_live(plan: Plan, *, live: bool, confirm: object) -> None:
+    from drill.model.errors import UnsafePlan
+    from drill.model.plan import Mode
+
+    if plan.mode is not Mode.LIVE:
+        return
+    if not live:
+        raise UnsafePlan(
+            "this scenario touches real sites.", code="P001", fix=f"Run it with --live --confirm {plan.scenario}, or with --dry-run."
+        )
+    if confirm is None and sys.stdin.isatty():
+        confirm = click.prompt(f"Type the scenario's name to touch real sites ({plan.scenario})")
+    if confirm != plan.scenario:
+        raise UnsafePlan(f"{confirm!r} is not the scenario's name.", code="P002", fix=f"Type --confirm {plan.scenario}.")
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container user without a passwd entry
+        return "unknown"

@@ -1,0 +1,163 @@
+"""`drill sandbox`: two regions as real processes on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from drill.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from drill.sandbox.phone import Phone
+    from drill.sandbox.world import Sandbox
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+_MODE = click.Choice(["auto", "manual", "silent", "once"])
+_POLL_S = 0.3
+
+
+@click.group(name="sandbox")
+def command() -> None:
+    r"""Start, stop and look at the two-region sandbox: real databases, shops, DNS and a phone on loopback.
+
+    \b
+    Example:
+      drill sandbox up && drill sandbox status
+    """
+
+
+@command.command()
+@click.option("--phone", type=_MODE, default="auto", show_default=True, help="How the virtual phone answers.")
+@_JSON
+def up(phone: str, *, as_json: bool) -> None:
+    r"""Bring the sandbox up and leave it running (it ends by itself after 30 idle minutes).
+
+    \b
+    Example:
+      drill sandbox up --phone manual
+    """
+    from drill.sandbox.world import Sandbox
+    from drill.settings import Settings
+
+    quiet = (lambda _text: None) if as_json else (lambda text: click.echo(f"  {text}"))
+    sandbox = Sandbox.up(Settings.load().home, mode=phone, on_progress=quiet)
+    click.echo(json.dumps(sandbox.details, ensure_ascii=False) if as_json else _where(sandbox))
+
+
+@command.command()
+def down() -> None:
+    r"""End and remove everything of the sandbox; harmless when there is none.
+
+    \b
+    Example:
+      drill sandbox down
+    """
+    from drill.sandbox.world import take_down
+    from drill.settings import Settings
+
+    take_down(Settings.load().home)
+    click.echo("the sandbox is gone: no process, port or directory of it is left")
+
+
+@command.command()
+@_JSON
+def status(*, as_json: bool) -> None:
+    r"""Say what runs where, and who is primary.
+
+    \b
+    Example:
+      drill sandbox status --json
+    """
+    sandbox = _attached()
+    found = sandbox.status()
+    if as_json:
+        click.echo(json.dumps({"details": sandbox.details, "status": found}, ensure_ascii=False))
+        return
+    click.echo(_where(sandbox))
+    for name, region in found["regions"].items():
+        marks = [word for word, on in (("cut off", region["cut"]), ("fenced", region["fenced"])) if on]
+        servers = ", ".join(f"{one['address']}{'' if one['running'] else ' (dead)'}" for one in region["instances"]) or "none"
+        click.echo(f"region {name}: database {region['role']}, app servers {servers}{'; ' + ', '.join(marks) if marks else ''}")
+
+
+@command.command()
+@click.option("--reply", metavar="TEXT", help="Answer with this text, as typed on the phone: 1 4821")
+@click.option("--as", "contact", metavar="CONTACT", help="Whose phone: lead, oncall or manager; else the one asked last.")
+@click.option("--mode", type=_MODE, help="Change how the phone answers from now on.")
+@click.option("--follow", is_flag=True, help="Go on showing texts as they arrive.")
+@_JSON
+def phone(reply: str | None, contact: str | None, mode: str | None, *, follow: bool, as_json: bool) -> None:
+    r"""Show the virtual phone's texts, and answer them.
+
+    \b
+    Examples:
+      drill sandbox phone --follow
+      drill sandbox phone --reply "1 4821"
+    """
+    from drill.sandbox.phone import Phone
+
+    sandbox = _attached()
+    device = Phone(sandbox.layout.carrier)
+    if mode:
+        device.set_mode(mode)
+    if reply is not None:
+        number = _number(device, contact)
+        device.reply(number, reply)
+        click.echo(f"sent from {_name(number)}: {reply}", err=as_json)
+        return
+    seen = 0
+    while True:
+        texts = device.messages()
+        for text in texts[seen:]:
+            click.echo(
+                json.dumps({**asdict(text), "at": text.at.isoformat()}, ensure_ascii=False)
+                if as_json
+                else f"{_name(text.number)}: {text.text}"
+            )
+        seen = len(texts)
+        if not follow:
+            return
+        time.sleep(_POLL_S)
+
+
+def _attached() -> Sandbox:
+    from drill.sandbox.world import Sandbox
+    from drill.settings import Settings
+
+    sandbox = Sandbox.attach(Settings.load().home)
+    if sandbox is None:
+        raise UsageError("no sandbox is up.", code="U031", fix="Run `drill sandbox up`.")
+    return sandbox
+
+
+def _where(sandbox: Sandbox) -> str:
+    details = sandbox.details
+    regions = details["regions"]
+    ports = ", ".join(f"{name} 127.0.0.1:{row['pg_port']}" for name, row in regions.items())
+    shop = regions["a"]["shop_port"]
+    return f"shop http://{details['name']}:{shop}/ through DNS {details['dns']['address']}:{details['dns']['port']}; PostgreSQL {ports}"
+
+
+def _number(device: Phone, contact: str | None) -> str:
+    from drill.sandbox.world import PHONES
+
+    if contact is not None:
+        number = PHONES.get(f"{contact.upper()}_PHONE")
+        if number is None:
+            raise UsageError(f"the sandbox knows no phone of {contact!r}.", code="U032", fix="Use lead, oncall or manager.")
+        return number
+    asked = [text for text in device.messages() if re.search(r"\d{4,6}", text.text)]
+    if not asked:
+        raise UsageError("no text has arrived that could be answered.", code="U033", fix="Wait for one: `drill sandbox phone --follow`.")
+    return asked[-1].number
+
+
+def _name(number: str) -> str:
+    from drill.sandbox.world import PHONES
+
+    return next((name.removesuffix("_PHONE").lower() for name, known in PHONES.items() if number.endswith(known)), "unknown")

@@ -1,0 +1,53 @@
+"""The observer of a drill: how the engine starts it, and what its process is made of."""
+
+from __future__ import annotations
+
+import sys
+
+from drill.engine.observe_process import ObserverProcess, observer_in
+from drill.settings import Settings
+from drill.wiring.records import Records
+
+_READY_WITHIN_S = 20.0
+
+
+class DrillObserver:
+    """The observer process of one drill, as the engine handles it."""
+
+    def __init__(self, settings: Settings, drill: str) -> None:
+        self._folder = settings.drill_dir(drill)
+        argv = [sys.executable, "-m", "drill.cli.main", "observe", drill]
+        self._process = ObserverProcess(self._folder, argv, log=self._folder / "observer.log", mark=settings.mark())
+
+    def ready(self) -> None:
+        """Have one running and wait until it takes samples. Raises: PreflightFailed: it ends or takes none in time."""
+        self._process.ensure()
+        self._process.wait_ready(_READY_WITHIN_S)
+
+    def pid(self) -> int | None:
+        """The pid of the living observer."""
+        found = observer_in(self._folder)
+        return found.pid if found else None
+
+    def stop(self) -> None:
+        """End it; what it has seen is written first."""
+        self._process.stop()
+
+
+def observe(records: Records, drill: str) -> None:
+    """The body of the observer's process. Raises: DrillError: another observer watches this drill."""
+    from drill.adapters.canary_postgres import PostgresCanary
+    from drill.engine.observe import Instruments, Observer
+    from drill.wiring.worlds import open_grounds
+
+    plan = records.plan(drill)
+    grounds = open_grounds(records.settings, plan, drill=drill, say=lambda _text: None)
+    canary = PostgresCanary(grounds.secrets.get(plan.canary.postgres), drill) if plan.canary else None
+    Observer(
+        drill,
+        plan,
+        journal=records.journal,
+        clock=records.clock,
+        instruments=Instruments(grounds.probes, canary),
+        folder=records.settings.drill_dir(drill),
+    ).run()

@@ -1,0 +1,169 @@
+"""Builds the world of a plan: which adapter fulfils which role for the providers its sites name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drill.adapters.clock import SystemClock
+from drill.engine.expressions import render
+from drill.model.errors import PreflightFailed
+from drill.model.plan import Plan, Probe
+from drill.model.ports import (
+    Ansible,
+    Clock,
+    Dns,
+    Fence,
+    Ground,
+    Messenger,
+    Outage,
+    ProbeRunner,
+    Propagation,
+    ReplySource,
+    Secrets,
+    Terraform,
+)
+from drill.settings import EnvironmentSecrets, Settings
+
+if TYPE_CHECKING:
+    from drill.adapters.probes import Probes
+    from drill.sandbox.world import Sandbox
+
+
+@dataclass(frozen=True)
+class BuiltWorld:
+    """The roles a step may use (port World)."""
+
+    ground: Ground
+    outage: Outage
+    fence: Fence
+    dns: Dns
+    propagation: Propagation
+    ansible: Ansible
+    terraform: Terraform
+    probes: ProbeRunner
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """Everything around one drill that is not the engine."""
+
+    plan: Plan
+    world: BuiltWorld
+    probes: Probes
+    secrets: Secrets
+    messengers: Mapping[str, Messenger]
+    replies: ReplySource | None
+    sandbox: Sandbox | None
+    warm: Callable[[], None]
+    """Import and connect ahead of need what is slow to start."""
+
+    def canary_ranges(self, drill: str) -> Callable[[str, int], Sequence[tuple[int, int]]]:
+        """Reads back which canary rows of the drill a site holds."""
+        from drill.adapters.canary_postgres import found_ranges
+
+        def read(site: str, up_to: int) -> list[tuple[int, int]]:
+            return [(first, last) for first, last in found_ranges(self.world.ground.database(site).conninfo(), drill, up_to)]
+
+        return read
+
+    def release(self, drill: str) -> None:
+        """Take down the sandbox if this drill brought it up."""
+        if self.sandbox is not None and self.sandbox.details.get("owner") == drill:
+            self.sandbox.down()
+
+
+def is_sandbox(plan: Plan) -> bool:
+    """Whether every site of the plan is the sandbox's."""
+    return all(site.provider == "sandbox" for site in plan.sites)
+
+
+def secrets_for(settings: Settings, plan: Plan) -> Secrets:
+    """The secrets a plan may refer to: the environment's, and the running sandbox's own."""
+    if not is_sandbox(plan):
+        return EnvironmentSecrets(settings.secrets_file)
+    from drill.sandbox.world import Sandbox
+
+    sandbox = Sandbox.attach(settings.home)
+    return EnvironmentSecrets(settings.secrets_file, sandbox.secrets if sandbox else {})
+
+
+def open_grounds(settings: Settings, plan: Plan, *, drill: str, say: Callable[[str], None], phone: str | None = None) -> Grounds:
+    """Make the ground ready and build its world. `phone` brings the sandbox up when it is not; without it, it must be up.
+
+    Raises: PreflightFailed: a provider has no adapter (F040), or the sandbox cannot start or is not up (F03x, F041).
+    """
+    if not is_sandbox(plan):
+        providers = sorted({site.provider for site in plan.sites} - {"sandbox"})
+        raise PreflightFailed(
+            f"no adapter for {', '.join(providers)} in this release.", code="F040", fix="Use provider: sandbox, or check with --dry-run."
+        )
+    return _sandbox_grounds(settings, plan, _sandbox(settings, drill, say, phone))
+
+
+def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: str | None) -> Sandbox:
+    from drill.sandbox.world import Sandbox
+
+    sandbox = Sandbox.attach(settings.home)
+    if sandbox is None and phone is None:
+        raise PreflightFailed("the sandbox is not up.", code="F041", fix="Run `drill sandbox up`, or start the drill anew.")
+    if sandbox is None:
+        say("bringing the two-region sandbox up")
+        return Sandbox.up(settings.home, owner=drill, mode=str(phone), on_progress=lambda text: say(f"  {text}"))
+    sandbox.renew()
+    if phone is not None:
+        sandbox.set_phone_mode(phone)
+    return sandbox
+
+
+def _sandbox_grounds(settings: Settings, plan: Plan, sandbox: Sandbox) -> Grounds:
+    from drill.adapters.ansible import AnsibleRunner
+    from drill.adapters.dns_route53 import Route53Dns
+    from drill.adapters.propagation import DnsPropagation
+    from drill.adapters.sms_aliyun import AliyunMessenger
+    from drill.adapters.sms_aliyun_queue import AliyunReplySource
+    from drill.adapters.terraform import TerraformCli
+    from drill.sandbox.ground import SandboxFence, SandboxGround, SandboxOutage
+
+    regions = {site.id: site.region for site in plan.sites}
+    details = sandbox.details
+    ground = SandboxGround(sandbox, regions)
+    servers = [(str(details["dns"]["address"]), int(details["dns"]["port"]))]
+    secrets = EnvironmentSecrets(settings.secrets_file, sandbox.secrets)
+    carrier = details["carrier"]
+    host = str(carrier["endpoint"]).removeprefix("http://")
+    keys = (secrets.get("SMS_KEY_ID"), secrets.get("SMS_KEY_SECRET"))
+    templates = plan.messages.sms.templates if plan.messages.sms else {}
+    messenger = AliyunMessenger(host, "http", *keys, secrets.get("SMS_SIGN"), templates)
+    replies = AliyunReplySource(host, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]))
+    ansible = AnsibleRunner(settings.project / "playbooks", settings.mark())
+    probes = resolved_probes(plan, ground, servers[0])
+    world = BuiltWorld(
+        ground=ground,
+        outage=SandboxOutage(sandbox, regions),
+        fence=SandboxFence(sandbox, regions),
+        dns=Route53Dns(str(details["api"]["endpoint"]), "us-east-1", "sandbox", "sandbox", servers),
+        propagation=DnsPropagation(),
+        ansible=ansible,
+        terraform=TerraformCli(settings.home, settings.project, settings.mark(), {}),
+        probes=probes,
+        clock=SystemClock(),
+    )
+
+    def warm() -> None:
+        for slow in (messenger, replies, ansible):
+            slow.warm()
+
+    return Grounds(plan, world, probes, secrets, {"sms": messenger}, replies, sandbox, warm)
+
+
+def resolved_probes(plan: Plan, ground: Ground, resolver: tuple[str, int]) -> Probes:
+    """The plan's probes with their expressions over `sites` filled in."""
+    from drill.adapters.probes import Probes
+
+    sites = {site.id: dict(ground.attributes(site.id)) for site in plan.sites}
+    filled = {probe.id: Probe.model_validate(render(probe.model_dump(), steps={}, sites=sites)) for probe in plan.probes}
+    owners = {address: site for site, row in sites.items() for address in row.get("addresses", ())}
+    return Probes(filled, resolver, lambda address: owners.get(address, ""))
