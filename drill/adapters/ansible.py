@@ -6,14 +6,14 @@ import difflib
 import os
 import shutil
 import sys
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from drill.adapters import ansible_leftovers as leftovers
 from drill.adapters.ansible_events import PlayRecord
+from drill.adapters.ansible_run import Run, State
 from drill.model.errors import Fatal
 from drill.model.ports import PlayResult, TaskEvent
 
@@ -27,6 +27,13 @@ _RUNNERS_OWN: Final = (
     "ANSIBLE_CACHE_",
 )
 _POLL_S: Final = 0.2  # how often the runner looks whether to stop; its own default is 5 s
+
+_WITHOUT_FAILURE: Final[Mapping[State, str]] = {
+    "failed": "{} ended before its first task: its syntax, its variables or its hosts are wrong",
+    "unreachable": "a host of {} could not be reached",
+    "stopped": "{} was stopped before it was done",
+    "timeout": "{} was not done in time",
+}
 
 
 class AnsibleRunner:
@@ -70,22 +77,20 @@ class AnsibleRunner:
         on_task: Callable[[TaskEvent], None],
     ) -> PlayResult:
         path = find_playbook(self._playbooks, playbook)
-        run, watch, record = uuid.uuid4().hex, _Watch(timeout_s, stopping), PlayRecord(on_task)
+        run = uuid.uuid4().hex
         environment = self._environment(run)
         self.warm()
         directory = leftovers.private_directory(self._mark, scratch=self._scratch)
-        successful = False
+        play, record = Run(run, directory), PlayRecord()
+        runner = _prepare(directory, path, play, inventory=inventory, variables=variables, check=check)
+        runner.config.env = {**_settings_of(runner.config.env), **environment, "ANSIBLE_HOME": str(directory / "ansible")}
         try:
-            runner = _prepare(directory, path, inventory=inventory, variables=variables, check=check, watch=watch, record=record)
-            runner.config.env = {**_settings_of(runner.config.env), **environment, "ANSIBLE_HOME": str(directory / "ansible")}
-            status, _ = runner.run()
-            successful = status == "successful"
+            state = play.follow(runner, record, timeout_s=timeout_s, stopping=stopping, on_task=on_task)
         finally:
-            if not successful:  # a run that succeeded has waited for its workers; what lives on, such as a server, was meant to
-                leftovers.end_run(run)
-            self._store_output(path, directory)
-            shutil.rmtree(directory, ignore_errors=True)
-        return _result(path, record, watch, successful=successful)
+            if self._keep_output is not None:
+                self._keep_output(f"ansible-{path.stem}.txt", record.output)
+        failure = "" if state == "successful" else record.failure or _WITHOUT_FAILURE[state].format(path.name)
+        return PlayResult(state, record.outputs, record.changed, tuple(record.tasks), failure)
 
     def _environment(self, run: str) -> dict[str, str]:
         """What Ansible may see. The runner writes it to the disk, so nothing is inherited that could be a secret.
@@ -113,11 +118,6 @@ class AnsibleRunner:
             "ANSIBLE_DEPRECATION_WARNINGS": "False",
         }
 
-    def _store_output(self, path: Path, directory: Path) -> None:
-        for output in sorted(directory.glob("artifacts/*/stdout")):
-            if self._keep_output is not None:
-                self._keep_output(f"ansible-{path.stem}.txt", output.read_bytes())
-
 
 def find_playbook(playbooks: Path, playbook: str) -> Path:
     """The file a scenario means: a path, or a name in the project's playbooks. Raises: Fatal: there is none (A230)."""
@@ -133,72 +133,30 @@ def find_playbook(playbooks: Path, playbook: str) -> Path:
     )
 
 
-class _Watch:
-    """Decides when a run must end early, and remembers why."""
-
-    def __init__(self, timeout_s: float, stopping: Callable[[], bool]) -> None:
-        self._deadline_s = time.monotonic() + timeout_s
-        self._stopping = stopping
-        self.reason: Literal["stopped", "timeout"] | None = None
-        self.trouble: Exception | None = None
-
-    def must_end(self) -> bool:
-        """Asked by the runner; an exception here would leave the play running, so it ends the run and is raised afterwards."""
-        try:
-            stop = self._stopping()
-        except Exception as error:  # noqa: BLE001 - kept, and raised when the play has ended
-            self.trouble, stop = error, True
-        if self.reason is None and stop:
-            self.reason = "stopped"
-        if self.reason is None and time.monotonic() >= self._deadline_s:
-            self.reason = "timeout"
-        return self.reason is not None
-
-
-def _prepare(
-    directory: Path,
-    playbook: Path,
-    *,
-    inventory: Mapping[str, Any],
-    variables: Mapping[str, Any],
-    check: bool,
-    watch: _Watch,
-    record: PlayRecord,
-) -> Any:
-    """A runner that installs no signal handler, because it is given a cancel callback."""
+def _prepare(directory: Path, playbook: Path, play: Run, *, inventory: Mapping[str, Any], variables: Mapping[str, Any], check: bool) -> Any:
+    """Raises: Fatal: the inventory or the variables cannot be handed over (A236)."""
     import ansible_runner
 
-    return ansible_runner.interface.init_runner(
-        private_data_dir=str(directory),
-        project_dir=str(playbook.parent),
-        playbook=str(playbook),
-        inventory=dict(inventory),
-        extravars=dict(variables),
-        cmdline="--check" if check else None,
-        settings={"pexpect_timeout": _POLL_S, "suppress_ansible_output": True},
-        quiet=True,
-        event_handler=record.hear,
-        cancel_callback=watch.must_end,
-    )
+    try:
+        return ansible_runner.interface.init_runner(
+            private_data_dir=str(directory),
+            project_dir=str(playbook.parent),
+            playbook=str(playbook),
+            inventory=dict(inventory),
+            extravars=dict(variables),
+            cmdline="--check" if check else None,
+            settings={"pexpect_timeout": _POLL_S, "suppress_ansible_output": True, "suppress_output_file": True},
+            quiet=True,
+            event_handler=play.hear,
+            cancel_callback=play.must_end,
+        )
+    except (TypeError, ValueError, OSError, ansible_runner.exceptions.AnsibleRunnerException) as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise Fatal(
+            f"{playbook.name} cannot be started: {error}", code="A236", fix="Inventory and variables must be JSON; see the message."
+        ) from error
 
 
 def _settings_of(environment: Mapping[str, str]) -> dict[str, str]:
     """What the runner itself put into the environment, without what it took from ours."""
     return {name: value for name, value in environment.items() if name.startswith(_RUNNERS_OWN)}
-
-
-def _result(playbook: Path, record: PlayRecord, watch: _Watch, *, successful: bool) -> PlayResult:
-    trouble = record.trouble or watch.trouble
-    if trouble is not None:
-        raise trouble
-    state: Literal["successful", "failed", "unreachable", "stopped", "timeout"] = "failed"
-    failure = record.failure
-    if successful:
-        state, failure = "successful", ""
-    elif watch.reason is not None:
-        state, failure = watch.reason, failure or f"{playbook.name} was ended before it was done"
-    elif record.unreachable:
-        state = "unreachable"
-    if not successful and not failure:
-        failure = f"{playbook.name} ended before its first task: its syntax or its variables are wrong"
-    return PlayResult(state, record.outputs, record.changed, tuple(record.tasks), failure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from drill.model.ports import TaskEvent
@@ -21,44 +21,51 @@ _LONGEST_DETAIL: Final = 400
 
 
 class PlayRecord:
-    """What one run said, event by event. An error of the listener is kept: raised inside the runner it would leave the play running."""
+    """What one run said, event by event."""
 
-    def __init__(self, on_task: Callable[[TaskEvent], None]) -> None:
-        self._on_task = on_task
+    def __init__(self) -> None:
         self.tasks: list[TaskEvent] = []
         self.outputs: Mapping[str, Any] = {}
-        self.recap: Mapping[str, Any] | None = None
         self.failure = ""
-        self.trouble: Exception | None = None
+        self._recap: Mapping[str, Any] | None = None
+        self._output: list[str] = []
 
-    def hear(self, event: Mapping[str, Any]) -> bool:
-        """Take one event; always False, which tells the runner to keep no copy of it on the disk."""
-        try:
-            self._take(str(event.get("event", "")), event.get("event_data") or {})
-        except Exception as error:  # noqa: BLE001 - kept, and raised when the play has ended
-            self.trouble = self.trouble or error
-        return False
+    def hear(self, event: Mapping[str, Any]) -> TaskEvent | None:
+        """Take one event; returns the task that it ended, if it did."""
+        name, data = str(event.get("event", "")), event.get("event_data") or {}
+        if event.get("stdout"):
+            self._output.append(str(event["stdout"]))
+        if name == "playbook_on_stats":
+            self._recap = data
+            self.outputs = data.get("artifact_data") or {}
+        if name not in _STATES:
+            return None
+        task = _task(_STATES[name], data)
+        if task.state in {"failed", "unreachable"} and not data.get("ignore_errors"):
+            self.failure = task.detail if _CODE.match(task.detail) else f"{task.task}: {task.detail}"
+        self.tasks.append(task)
+        return task
 
     @property
     def unreachable(self) -> bool:
         """Whether a host could not be reached, as against a task that failed on it."""
-        return bool((self.recap or {}).get("dark"))
+        return bool((self._recap or {}).get("dark"))
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the recap is there, with at least one host and nothing failed on any."""
+        recap = self._recap or {}
+        return bool(recap.get("processed")) and not recap.get("failures") and not recap.get("dark")
 
     @property
     def changed(self) -> int:
         """Tasks that changed something, over all hosts."""
         return sum(task.state == "changed" for task in self.tasks)
 
-    def _take(self, name: str, data: Mapping[str, Any]) -> None:
-        if name == "playbook_on_stats":
-            self.recap = data
-            self.outputs = data.get("artifact_data") or {}
-        elif name in _STATES:
-            task = _task(_STATES[name], data)
-            if task.state in {"failed", "unreachable"} and not data.get("ignore_errors"):
-                self.failure = task.detail if _CODE.match(task.detail) else f"{task.task}: {task.detail}"
-            self.tasks.append(task)
-            self._on_task(task)
+    @property
+    def output(self) -> bytes:
+        """The run's text, as a terminal would have shown it."""
+        return "\n".join([*self._output, ""]).encode()
 
 
 def _task(state: State, data: Mapping[str, Any]) -> TaskEvent:

@@ -114,13 +114,13 @@ def test_a_run_sees_no_secret_of_ours_and_leaves_no_file(
     )
 
     play(runner)
+    wait_for(lambda: not list((tmp_path / "scratch").iterdir()))
 
     seen = found.read_text()
     assert f"{leftovers.MARK}={mark}" in seen
     assert "mode=700" in seen
     assert "hush" not in seen
     assert "scratch/" not in seen.split("mode=700")[1], "a file of the run held a secret"
-    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_the_output_is_kept_as_an_artifact(tmp_path: Path, mark: str) -> None:
@@ -168,6 +168,25 @@ def test_a_playbook_that_is_no_playbook_fails_before_its_first_task(tmp_path: Pa
     assert "p.yml ended before its first task" in result.failure
 
 
+def test_a_playbook_that_finds_no_host_has_not_succeeded(tmp_path: Path, runner: AnsibleRunner) -> None:
+    write(tmp_path, "- raw: 'true'")
+
+    result = play(runner, inventory={"all": {"hosts": {}}})
+
+    assert (result.state, result.tasks) == ("failed", ())
+    assert "its hosts are wrong" in result.failure
+
+
+def test_variables_that_cannot_be_handed_over_are_refused_and_leave_no_file(tmp_path: Path, runner: AnsibleRunner) -> None:
+    write(tmp_path, "- raw: 'true'")
+
+    with pytest.raises(Fatal) as caught:
+        play(runner, variables={"when": object()})
+
+    assert caught.value.code == "A236"
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
 def test_a_check_changes_nothing(tmp_path: Path, runner: AnsibleRunner) -> None:
     write(tmp_path, f"- raw: touch {tmp_path}/changed")
 
@@ -205,14 +224,15 @@ def test_an_error_of_the_caller_ends_the_run_and_comes_out(tmp_path: Path, runne
 
 
 @pytest.mark.parametrize(("last", "lives"), [("'true'", True), ("'false'", False)])
-def test_a_server_started_by_a_play_outlives_it_only_when_the_play_succeeded(
+def test_what_a_play_started_outlives_it_only_when_the_play_succeeded(
     tmp_path: Path, runner: AnsibleRunner, mark: str, last: str, *, lives: bool
 ) -> None:
     write(tmp_path, f"- raw: (setsid sleep 60 > /dev/null 2>&1 &)\n- raw: {last}")
 
     play(runner)
+    wait_for(lambda: not list((tmp_path / "scratch").iterdir()))
 
-    assert bool(marked(mark)) is lives
+    assert [process.name() for process in marked(mark)] == (["sleep"] if lives else [])
 
 
 def test_a_playbook_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path, runner: AnsibleRunner) -> None:
