@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.events import Fact, Kind
-from drill.model.ports import PlayResult, RecordSet, Sample, TaskEvent, World
+from drill.model.ports import InboundMessage, OutboundMessage, PlayResult, RecordSet, Sample, SendResult, TaskEvent, World
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 
@@ -251,3 +251,51 @@ class FakeProbes:
         if word in self._sites:
             return Sample(sent_s, sent_s + 0.01, ok=True, error="", site=word, address="127.0.0.1")
         return Sample(sent_s, None, ok=False, error=word, site="", address="")
+
+
+class FakeMessenger:
+    """A channel in memory (port Messenger): `script` holds the results of the next sends, then everything is accepted and delivered."""
+
+    def __init__(self, *script: SendResult, channel: str = "sms") -> None:
+        self.channel = channel
+        self.sent: list[OutboundMessage] = []
+        self.fates: dict[str, Literal["accepted", "delivered", "failed", "unknown"]] = {}
+        self._script = list(script)
+
+    def send(self, message: OutboundMessage) -> SendResult:
+        self.sent.append(message)
+        result = self._script.pop(0) if self._script else SendResult("accepted", "fake", f"fake-{len(self.sent)}", code="OK")
+        if result.state == "accepted":
+            self.fates.setdefault(message.id, "delivered")
+        return result
+
+    def look_up(self, message: OutboundMessage) -> Literal["accepted", "delivered", "failed", "unknown"]:
+        return self.fates.get(message.id, "unknown")
+
+
+class FakeReplySource:
+    """Answers in memory (port ReplySource): what is not `done` is delivered again by the next receive."""
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self._clock = clock or FakeClock()
+        self._waiting: dict[str, InboundMessage] = {}
+        self._changed = threading.Condition()
+        self._count = 0
+
+    def put(self, address: str, text: str) -> InboundMessage:
+        """A person answers from an address."""
+        with self._changed:
+            self._count += 1
+            message = InboundMessage(f"in-{self._count}", address, text, self._clock.now(), f"handle-{self._count}")
+            self._waiting[message.id] = message
+            self._changed.notify_all()
+        return message
+
+    def receive(self, wait_s: float) -> list[InboundMessage]:
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting), min(wait_s, 0.2))
+            return list(self._waiting.values())[:16]
+
+    def done(self, message: InboundMessage) -> None:
+        with self._changed:
+            self._waiting.pop(message.id, None)

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -51,8 +51,8 @@ class Queue:
             self._changed.notify_all()
         return parcel.id
 
-    def receive(self, count: int, wait_s: float) -> list[Parcel]:
-        """Up to `count` visible messages, waiting for the first; each becomes invisible for a while."""
+    def receive(self, count: int, wait_s: float, *, wanted: Callable[[], bool] = lambda: True) -> list[Parcel]:
+        """Up to `count` visible messages, waiting for the first; each becomes invisible for a while. None when no longer `wanted`."""
         end = time.time() + min(wait_s, LONGEST_WAIT_S)
         with self._changed:
             while True:
@@ -62,7 +62,7 @@ class Queue:
                     break
                 soonest = min((each.visible_s for each in self._parcels.values()), default=end)
                 self._changed.wait(max(0.001, min(end, soonest) - now))
-            return [self._hand_out(each, now) for each in ready]
+            return [self._hand_out(each, now) for each in ready] if ready and wanted() else []
 
     def _hand_out(self, parcel: Parcel, now: float) -> Parcel:
         handed = replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -173,3 +175,25 @@ def test_the_phone_answers_a_gate_text_by_itself_and_the_answer_comes_through_th
 
         assert (message.address, message.text) == (NUMBER, "1 4821")
         assert [answer["automatic"] for answer in carrier.phone.answers()] == [True]
+
+
+def test_an_answer_that_comes_just_after_a_receiver_was_killed_reaches_the_next_one(carrier: RunningCarrier) -> None:
+    account = carrier.account
+    receiver = (
+        "from drill.adapters.sms_aliyun_queue import AliyunReplySource as S;"
+        f"s = S({account['endpoint']!r}, 'http', {account['key_id']!r}, input(),"
+        f" queue_endpoint={account['queue_endpoint']!r}, queue={account['queue']!r}); s.warm(); print('ready', flush=True); s.receive(20)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", receiver], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{account['key_secret']}\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.2)
+
+    process.kill()
+    process.communicate()
+    carrier.phone.reply(NUMBER, "1 4821")
+
+    assert receive_one(source_of(carrier)).text == "1 4821"

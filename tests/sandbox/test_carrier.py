@@ -266,3 +266,10 @@ def test_a_hidden_text_becomes_visible_again_at_once_when_asked(carrier: Carrier
     assert (again.id, again.dequeues) == (first.id, 2)
     assert carrier.queue.delete([first.handle]) == [first.handle]
     assert carrier.queue.delete([again.handle]) == []
+
+
+def test_an_answer_is_not_handed_to_a_caller_who_hung_up(carrier: Carrier) -> None:
+    carrier.queue.put({"content": "1"})
+
+    assert carrier.queue.receive(1, 0, wanted=lambda: False) == []
+    assert len(carrier.queue.receive(1, 0)) == 1
