@@ -26,6 +26,8 @@ class Course:
     start_ms: int | None
     end_ms: int | None
     worked_ms: int | None
+    ready_ms: int | None
+    """When it let the next ones go on: its blocking gate was answered, or its work was done."""
     waits: tuple[Stretch, ...]
 
     @property
@@ -50,9 +52,9 @@ class Course:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Orders phases by when they let others go on: by end, then by the end of their work, which decides under a joint gate."""
+        """Orders phases by when they let others go on, then by when their work was done: that decides under a joint gate."""
         start = self.start_ms or 0
-        return (start if self.end_ms is None else self.end_ms, start if self.worked_ms is None else self.worked_ms)
+        return (start if self.ready_ms is None else self.ready_ms, start if self.worked_ms is None else self.worked_ms)
 
 
 def courses(timeline: Timeline, works: Mapping[str, Work], asked: Mapping[str, Question]) -> dict[str, Course]:
@@ -89,13 +91,16 @@ def _course(
     opened, closed = marks
     start = _start(opened, gate, question, rows)
     end, state = _end(timeline, gate, question, rows=rows, closed=closed, started=start is not None)
-    running = [stretch for row in rows for stretch in row.stretches(timeline.now_ms)]
+    holding = question if gate is not None and (gate.blocking or gate.at == "before") else None
     waits: list[Stretch] = []
-    if question is not None and start is not None:
+    if holding is not None and start is not None:
         last = timeline.now_ms if end is None else end
-        waits = without(within(question.stretches(timeline.now_ms), start, last), running)
-    ends = [row.end_ms for row in rows if row.end_ms is not None]
-    return Course(phase, failback, gate, state, start, end, max(ends, default=None), tuple(waits))
+        running = [stretch for row in rows for stretch in row.stretches(timeline.now_ms)]
+        waits = without(within(holding.stretches(timeline.now_ms), start, last), running)
+    worked = max((row.end_ms for row in rows if row.end_ms is not None), default=None)
+    answered = holding.answered_ms if holding is not None and gate is not None and gate.at == "after" else None
+    ready = next((ms for ms in (answered, worked if rows else None, end) if ms is not None), None)
+    return Course(phase, failback, gate, state, start, end, worked, ready, tuple(waits))
 
 
 def _start(opened: int | None, gate: Gate | None, question: Question | None, rows: list[Work]) -> int | None:

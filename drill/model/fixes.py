@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,9 +52,16 @@ def fixes(ground: Ground) -> tuple[FixRow, ...]:
         return tuple(_obstacles(ground))[:MOST]
     schedule = Schedule(ground.courses, ground.works, ground.asked, recovery.window)
     target = milliseconds(ground.timeline.plan.objectives.rto_s)
-    ideas = [idea for source in (_gates, _budgets, _detection, _switches, _tries, _longest) for idea in source(ground)]
-    ranked = sorted(((schedule.saved_ms(idea.clip), -n, idea) for n, idea in enumerate(ideas)), key=lambda row: row[:2], reverse=True)
-    return tuple(_fix(idea, saves=saves, actual=recovery.actual_ms, target=target) for saves, _, idea in ranked[:MOST] if saves >= LEAST_MS)
+    concrete = [idea for source in (_gates, _budgets, _detection, _switches, _tries) for idea in source(ground)]
+    best = _ranked(schedule, concrete)[:MOST]
+    best = _ranked(schedule, [*(idea for _, idea in best), *_longest(ground)]) if len(best) < MOST else best
+    return tuple(_fix(idea, saves=saves, actual=recovery.actual_ms, target=target) for saves, idea in best)
+
+
+def _ranked(schedule: Schedule, ideas: Sequence[_Idea]) -> list[tuple[int, _Idea]]:
+    """Ideas worth a line with what each saves, the best first."""
+    rows = [(schedule.saved_ms(idea.clip), idea) for idea in ideas]
+    return sorted((row for row in rows if row[0] >= LEAST_MS), key=lambda row: -row[0])
 
 
 def _fix(idea: _Idea, *, saves: int, actual: int, target: int) -> FixRow:
@@ -133,6 +140,7 @@ def _tries(ground: Ground) -> Iterator[_Idea]:
 
 
 def _longest(ground: Ground) -> Iterator[_Idea]:
+    """Only when there is little else to say: any long step could be shorter."""
     rows = [(took, work) for work, took in _drill_steps(ground) if work.planned.id in ground.path.steps and _ours(work.planned)]
     if not rows:
         return
@@ -170,7 +178,8 @@ def _obstacles(ground: Ground) -> Iterator[FixRow]:
     if ground.recovery.gap_ms > LARGEST_GAP_MS:
         gap = said(ground.recovery.gap_ms)
         yield _obstacle(label("Keep the observer sampling", "保证观测进程持续采样"), label(f"It was silent for {gap}.", f"中断了 {gap}。"))
-    if ground.timeline.of(Kind.CANARY_ACKNOWLEDGED) and not ground.timeline.of(Kind.CANARY_FOUND) and ground.timeline.over_ms is not None:
+    promoted = any(work.planned.no_return and work.state == "succeeded" for work in ground.works.values())
+    if promoted and ground.timeline.over_ms is not None and not ground.timeline.of(Kind.CANARY_FOUND):
         yield _obstacle(label("Read the canary back", "回读探针数据"), label("The data loss is unmeasured.", "数据丢失未测量。"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,7 +13,7 @@ from drill.model.report import Label, Rto
 from drill.model.spans import Stretch, maybe_seconds, milliseconds
 from drill.model.telling import label, said
 from drill.model.timeline import Timeline
-from drill.model.windows import OK_RUN, Series, Shot, Window, largest_gap_ms, windows
+from drill.model.windows import OK_RUN, SKIPPED, Series, Shot, Window, largest_gap_ms, windows
 
 LARGEST_GAP_MS: Final = 2000
 """A longer time without a sample inside the window could hide anything."""
@@ -79,39 +80,65 @@ def _one(timeline: Timeline, series: Series) -> Recovery:
     name = series.probe
     if outage_ms is None:
         return Recovery(name, label("No outage was injected.", "未注入故障。"))
-    cut = timeline.cut_ms
-    shots = [shot for shot in series.shots if cut is None or shot.sent < cut]
+    returned = timeline.returned_ms
+    shots = [shot for shot in series.shots if returned is None or shot.sent < returned]
     if not shots:
         return Recovery(name, label(f"The probe {name} left no sample.", f"探测 {name} 没有任何样本。"))
     need = good_in_a_row(timeline.plan, name)
-    found = [one for one in windows(shots, need=need, every_ms=series.every_ms) if _end_ms(shots, one) > outage_ms]
+    found = _losses(timeline, shots, windows(shots, need=need, every_ms=series.every_ms), outage_ms=outage_ms)
     if not found:
         return Recovery(name, label(f"The probe {name} saw no loss after the outage.", f"故障后探测 {name} 未见服务中断。"))
-    return _judge(series, shots, found, target_ms=milliseconds(timeline.plan.objectives.rto_s), need=need)
+    return _judge(series, shots, found, timeline=timeline, need=need)
 
 
-def _end_ms(shots: Sequence[Shot], window: Window) -> float:
-    return float("inf") if window.first_good is None else shots[window.first_good].received
+def _losses(timeline: Timeline, shots: Sequence[Shot], found: Sequence[Window], *, outage_ms: int) -> list[Window]:
+    """The windows the outage made: from the one it lies in or precedes to the verdict. A recovery after the verdict is none."""
+    cut = timeline.cut_ms
+    out = []
+    for one in found:
+        if one.first_good is not None and shots[one.first_good].received <= outage_ms:
+            continue
+        if cut is not None and shots[one.first_bad].sent >= cut:
+            break
+        out.append(one if cut is None else _until(shots, one, cut=cut))
+    return out
 
 
-def _judge(series: Series, shots: Sequence[Shot], found: Sequence[Window], *, target_ms: int, need: int) -> Recovery:
+def _until(shots: Sequence[Shot], window: Window, *, cut: int) -> Window:
+    """The window as it stood at the verdict."""
+    if window.first_good is not None and shots[window.first_good].sent < cut:
+        return window
+    failed = (k for k in range(window.last_bad, window.first_bad - 1, -1) if not shots[k].ok and shots[k].sent < cut)
+    return replace(window, last_bad=next(failed), first_good=None)
+
+
+def _judge(series: Series, shots: Sequence[Shot], found: Sequence[Window], *, timeline: Timeline, need: int) -> Recovery:
     first, last = found[0], found[-1]
+    target_ms = milliseconds(timeline.plan.objectives.rto_s)
     lost = tuple((shots[one.first_bad].sent, shots[one.last_bad].sent) for one in found)
     low = shots[last.last_bad].sent - shots[first.first_bad].sent
-    seen_from = first.first_bad if first.last_good is None else first.last_good
-    seen_to = len(shots) - 1 if last.first_good is None else min(last.first_good + need - 1, len(shots) - 1)
-    gap = largest_gap_ms(shots, seen_from, seen_to)
+    good = _last_good(series, shots, first, outage_ms=timeline.outage_ms or 0)
+    seen_to = last.last_bad if last.first_good is None else min(last.first_good + need - 1, len(shots) - 1)
+    gap = largest_gap_ms(shots, first.first_bad if good is None else good, seen_to)
     row = Recovery(series.probe, _words_edge(series.probe), low_ms=low, lost=lost, gap_ms=gap)
     if last.first_good is None:
         return _not_back(row, target_ms=target_ms, need=need)
-    if first.last_good is None:
+    if good is None:
         return row
-    start, end = shots[first.last_good].sent, shots[last.first_good].received
-    high = end - start
-    row = replace(row, why=_words_gap(gap), high_ms=high, window=(start, end))
-    if gap > LARGEST_GAP_MS:
-        return row
-    return _measured(row, target_ms=target_ms, high=high, need=need)
+    start, end = shots[good].sent, shots[last.first_good].received
+    row = replace(row, why=_words_gap(gap), high_ms=end - start, window=(start, end))
+    return row if gap > LARGEST_GAP_MS else _measured(row, target_ms=target_ms, high=end - start, need=need)
+
+
+def _last_good(series: Series, shots: Sequence[Shot], first: Window, *, outage_ms: int) -> int | None:
+    """The last sample that is certainly before the loss: a gap between the outage and the first failure may hide an earlier one."""
+    before = bisect_right(shots, outage_ms, key=lambda shot: shot.sent) - 1
+    if first.last_good is None or before < 0:
+        return None
+    for place in range(before, first.last_good):
+        if shots[place + 1].due - shots[place].due > series.every_ms * SKIPPED:
+            return next((k for k in range(place, -1, -1) if shots[k].ok), None)
+    return first.last_good
 
 
 def _measured(row: Recovery, *, target_ms: int, high: int, need: int) -> Recovery:

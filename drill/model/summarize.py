@@ -9,6 +9,7 @@ from drill.model.clocks import NO_CLOCKS, noticed_ms, shares_of
 from drill.model.courses import courses
 from drill.model.critical_path import critical_path
 from drill.model.dataloss import rpo_of
+from drill.model.dry_run import untimed
 from drill.model.events import Fact, Kind
 from drill.model.fixes import Ground, fixes
 from drill.model.questions import questions
@@ -22,7 +23,7 @@ from drill.model.rows_undos import undo_rows
 from drill.model.spans import maybe_seconds, milliseconds, seconds
 from drill.model.summary import summary_of
 from drill.model.timeline import Timeline
-from drill.model.verdict import outcome_of
+from drill.model.verdict import REFUSED, outcome_of, refusal
 from drill.model.windows import all_series
 
 
@@ -41,8 +42,9 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
     rto, rpo = recovery.rto(milliseconds(timeline.plan.objectives.rto_s)), rpo_of(timeline)
     outcome, exit_code = outcome_of(timeline)
     undos, best = undo_rows(timeline, tasks), fixes(ground)
+    findings = finding_rows(ground, series, undos)
     rows = phase_rows(timeline, phases, asked, path)
-    return Report(
+    report = Report(
         drill=timeline.planned.drill,
         scenario=timeline.plan.scenario,
         title=title_of(timeline.plan.title),
@@ -55,12 +57,12 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         outage_s=maybe_seconds(timeline.outage_ms),
         detected_s=maybe_seconds(noticed_ms(timeline)),
         no_return_s=maybe_seconds(_no_return_ms(timeline, tasks)),
-        verdict_s=maybe_seconds(timeline.cut_ms),
+        verdict_s=maybe_seconds(timeline.verdict_ms),
         recovery=None if recovery.window is None else Span(start_s=seconds(recovery.window[0]), end_s=seconds(recovery.window[1])),
         rto=rto,
         rpo=rpo,
         clocks=_clocks(ground, recovery),
-        summary=summary_of(outcome, mode=timeline.plan.mode, rto=rto, rpo=rpo, phases=rows, fixes=best),
+        summary=refusal(findings) if exit_code == REFUSED else summary_of(outcome, timeline.plan.mode, rto, rpo, phases=rows, fixes=best),
         phases=rows,
         steps=step_rows(timeline, tasks, path),
         gates=gate_rows(timeline, asked),
@@ -69,10 +71,11 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         probes=probe_rows(series),
         undos=undos,
         fixes=best,
-        findings=finding_rows(ground, series, undos),
+        findings=findings,
         trend=tuple(trend),
         evidence=_evidence(timeline, version),
     )
+    return report if timeline.measured else untimed(report)
 
 
 def _clocks(ground: Ground, recovery: Recovery) -> Clocks:

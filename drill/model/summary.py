@@ -11,7 +11,7 @@ from drill.model.telling import both, label, said
 from drill.model.verdict import rpo_sentence, rto_sentence
 
 
-def summary_of(outcome: Outcome, *, mode: Mode, rto: Rto, rpo: Rpo, phases: Sequence[PhaseRow], fixes: Sequence[FixRow]) -> Label:
+def summary_of(outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequence[PhaseRow], fixes: Sequence[FixRow]) -> Label:
     """The result in the words of its mode, so that a sandbox figure is never read as the business's."""
     if mode is Mode.DRY_RUN:
         return label("A dry run: it shows what would happen and measures nothing.", "预演：只展示将会发生什么，不产生测量结果。")

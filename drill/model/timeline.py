@@ -11,8 +11,8 @@ from drill.model.events import Fact, Kind, stamp
 from drill.model.plan import Mode, Plan
 
 MEASUREMENTS: Final = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED})
-_CUTS: Final = (Kind.FAILBACK_STARTED, Kind.OUTAGE_ENDED, Kind.UNDO_DONE, Kind.UNDO_FAILED, Kind.DRILL_FINISHED)
-"""From here on a service that comes back does not come back because of the failover."""
+_RETURNS: Final = (Kind.OUTAGE_ENDED, Kind.UNDO_DONE, Kind.UNDO_FAILED, Kind.DRILL_FINISHED)
+"""From here on a service that answers may do so because the old side came back."""
 
 
 def boot_of(epoch: str) -> str:
@@ -107,10 +107,25 @@ class Timeline:
         return self.first_ms(Kind.OUTAGE_INJECTED)
 
     @property
+    def returned_ms(self) -> int | None:
+        """When a good answer stopped being proof of the failover: the outage was lifted, something undone, or the drill ended."""
+        places = [self.ms(facts[0]) for kind in _RETURNS if (facts := self._by_kind.get(kind))]
+        return min(places, default=None)
+
+    @property
     def cut_ms(self) -> int | None:
-        """The end of the failover: the failback began, the outage was lifted, something was undone, or the drill ended."""
-        places = [self.ms(facts[0]) for kind in _CUTS if (facts := self._by_kind.get(kind))]
-        return min(places) if places else None
+        """The end of the failover: the failback began, or the old side came back without one. Later losses are not the failover's."""
+        places = [ms for ms in (self.first_ms(Kind.FAILBACK_STARTED), self.returned_ms) if ms is not None]
+        return min(places, default=None)
+
+    @property
+    def verdict_ms(self) -> int | None:
+        """When the drill proper was over and could be judged; nothing when it was undone or never got there."""
+        failback = self.first_ms(Kind.FAILBACK_STARTED)
+        finished = self.first(Kind.DRILL_FINISHED)
+        if failback is not None or finished is None or finished.data["outcome"] != "finished":
+            return failback
+        return self.ms(finished)
 
     @property
     def over_ms(self) -> int | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, get_args
+from typing import Final, NamedTuple, get_args
 
 from drill.model.events import Kind
-from drill.model.report import Label, Outcome, Report, Rpo, Rto
+from drill.model.report import FindingRow, Label, Outcome, Report, Rpo, Rto
 from drill.model.spans import milliseconds
 from drill.model.telling import both, label, said
 from drill.model.timeline import Timeline
 
-MET, NOT_MET, UNDONE, PERSON_NEEDED = 0, 1, 4, 5
+MET, NOT_MET, REFUSED, UNDONE, PERSON_NEEDED = 0, 1, 3, 4, 5
 
 
 class Verdict(NamedTuple):
@@ -62,16 +62,25 @@ def _last_line(report: Report) -> Label:
         return label("Dry run finished: every phase would run. Nothing was measured.", "预演完成：所有阶段均可执行。未做任何测量。")
     if report.outcome in {"finished", "running"}:
         return both(rto_sentence(report.rto), rpo_sentence(report.rpo))
-    words = {
-        "declined": label("Declined: nothing was touched.", "已拒绝：未做任何变更。"),
-        "aborted": label("Aborted: what had been changed was undone.", "已中止：已做的变更均已回退。"),
-        "held": label("On hold: a person must choose failback or proceed.", "已暂停：需要人工选择回切或继续。"),
-        "failed": label("Failed.", "失败。"),
-    }
-    return words[report.outcome] if report.exit_code != PERSON_NEEDED or report.outcome == "held" else both(words[report.outcome], _LEFT)
+    if report.exit_code == REFUSED:
+        return refusal(report.findings)
+    word = _ENDED[report.outcome]
+    return both(word, _LEFT) if report.exit_code == PERSON_NEEDED and report.outcome != "held" else word
 
 
+_ENDED: Final = {
+    "declined": label("Declined: nothing was touched.", "已拒绝：未做任何变更。"),
+    "aborted": label("Aborted: what had been changed was undone.", "已中止：已做的变更均已回退。"),
+    "held": label("On hold: a person must choose failback or proceed.", "已暂停：需要人工选择回切或继续。"),
+    "failed": label("Failed.", "失败。"),
+}
 _LEFT = label("Something is left for a person to do; the findings name it.", "有遗留事项需要人工处理，详见发现项。")
+
+
+def refusal(findings: Sequence[FindingRow]) -> Label:
+    """Why a drill was refused before anything was touched."""
+    why = " ".join(row.what for row in findings if row.severity == "error")
+    return label(f"Refused before anything was touched. {why}".strip(), f"已拒绝执行，未做任何变更。{why}")
 
 
 def rto_sentence(rto: Rto) -> Label:

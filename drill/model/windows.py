@@ -15,6 +15,8 @@ FAIL_RUN: Final = 2
 """So many failures in a row make a loss; one alone may be a lost packet."""
 OK_RUN: Final = 10
 """So many good samples in a row make a recovery, when no step of the plan asks for another number."""
+SKIPPED: Final = 1.5
+"""Samples further apart than this many intervals have one missing between them."""
 
 
 class Shot(NamedTuple):
@@ -105,7 +107,7 @@ def _row_lengths(shots: Sequence[Shot], every_ms: int) -> list[int]:
     lengths = [1] * len(shots)
     for place in range(len(shots) - 2, -1, -1):
         here, then = shots[place], shots[place + 1]
-        if here.ok == then.ok and then.due - here.due <= every_ms * 1.5:
+        if here.ok == then.ok and then.due - here.due <= every_ms * SKIPPED:
             lengths[place] = lengths[place + 1] + 1
     return lengths
 

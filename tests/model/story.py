@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drill.model.events import GENESIS, Draft, Fact, Kind, seal
@@ -29,6 +29,11 @@ def seal_all(drill: str, drafts: Sequence[Draft]) -> list[Fact]:
         facts.append(seal(drill, seq, draft, previous))
         previous = facts[-1].digest
     return facts
+
+
+def redrafted(facts: Iterable[Fact]) -> list[Draft]:
+    """The facts as drafts again, to leave some out, add others, and seal the rest anew."""
+    return [Draft(fact.kind, fact.by, fact.key, fact.data, fact.at, fact.mono_s, fact.epoch) for fact in facts]
 
 
 class _Teller(Pen):

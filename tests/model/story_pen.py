@@ -30,7 +30,7 @@ class Knobs:
     rto_binds: Literal["user", "accepted"] = "user"
     within_s: float = 30.0
     recover_wait_s: float = 1.3
-    """How long the joint gate waits; above `within_s` it escalates first."""
+    """How long the joint gate waits; above half of `within_s` it escalates first."""
     lost_rows: int = 0
     gap: tuple[float, float] | None = None
     """No user-view sample was taken in here."""
@@ -145,10 +145,10 @@ class Pen:
         data: dict[str, Any] = {"gate": gate, "phases": phases, "contacts": [contact], "deadline": deadline, "within_s": within_s}
         self.say(asked, Kind.ACKNOWLEDGEMENT_REQUESTED, f"{gate}/asked", **data)
         self.message("joint" if phase is None else "gate", contact, asked + 0.05, phase=phase, gate=gate)
-        if wait_s > within_s:
+        if wait_s > within_s / 2:
             then = self.plan.gate(gate).then[0]
-            self.say(asked + within_s, Kind.ESCALATED, f"{gate}/escalated/1", gate=gate, to=then)
-            self.message("escalation", then, asked + within_s + 0.05, phase=phase, gate=gate)
+            self.say(asked + within_s / 2, Kind.ESCALATED, f"{gate}/escalated/1", gate=gate, to=then)
+            self.message("escalation", then, asked + within_s / 2 + 0.05, phase=phase, gate=gate)
             contact = then
         answered = asked + wait_s
         if verb:
