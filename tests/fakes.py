@@ -299,3 +299,27 @@ class FakeReplySource:
     def done(self, message: InboundMessage) -> None:
         with self._changed:
             self._waiting.pop(message.id, None)
+
+
+class FakeOutage:
+    """Sites that are cut off or not, in memory (port Outage). `stuck` sites stay cut off whatever is asked."""
+
+    def __init__(self, sites: Mapping[str, Sequence[str]], *, stuck: Sequence[str] = ()) -> None:
+        self._sites = sites
+        self._stuck = stuck
+        self.cut: list[str] = []
+
+    def preview(self, site: str) -> list[Effect]:
+        return [] if site in self.cut else [Effect(verb=Verb.STOP, target=f"{site}/{part}") for part in self._sites[site]]
+
+    def isolate(self, site: str) -> Mapping[str, Any]:
+        if site not in self.cut:
+            self.cut.append(site)
+        return {"method": "freeze"}
+
+    def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
+        if site in self.cut and site not in self._stuck:
+            self.cut.remove(site)
+
+    def isolated(self, site: str) -> bool:
+        return site in self.cut

@@ -17,10 +17,19 @@ class Session:
         self._conninfo = conninfo
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
 
-    @property
-    def fresh(self) -> bool:
-        """Whether the next statement opens a new connection."""
-        return self._connection is None or self._connection.closed
+    async def ask(self, sql: str, parameters: Sequence[Any] = (), *, deadline_s: float) -> list[tuple[Any, ...]]:
+        """As `execute`, for a statement that may run twice: a connection that died while it was idle is replaced once."""
+        import psycopg
+
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + deadline_s
+        reused = not self._fresh
+        try:
+            return await self.execute(sql, parameters, deadline_s=deadline_s)
+        except psycopg.Error:
+            if not (reused and self._fresh):
+                raise
+        return await self.execute(sql, parameters, deadline_s=max(0.0, due_s - loop.time()))
 
     async def execute(self, sql: str, parameters: Sequence[Any] = (), *, deadline_s: float) -> list[tuple[Any, ...]]:
         """Run one statement in its own transaction and return its rows.
@@ -41,6 +50,11 @@ class Session:
         if self._connection is not None:
             self._connection.pgconn.finish()
             self._connection = None
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the next statement opens a new connection."""
+        return self._connection is None or self._connection.closed
 
     async def _execute(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         import psycopg

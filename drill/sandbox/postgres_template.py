@@ -11,7 +11,7 @@ from pathlib import Path
 
 from drill.model.errors import PreflightFailed
 from drill.sandbox.postgres import ROLE, environment
-from drill.sandbox.postgres_binaries import Toolset
+from drill.sandbox.postgres_binaries import TOOLS, Toolset
 from drill.sandbox.server_user import ServerUser, can_run, copy_tree, give
 
 TEMPLATE_VERSION = 1
@@ -45,20 +45,39 @@ def cache_folder() -> Path | None:
 
 
 def reachable_toolset(tools: Toolset, user: ServerUser | None, scratch: Path) -> Toolset:
-    """The same tools where the server's user can start them: copied below `scratch` when they lie in a closed home."""
-    if can_run(tools.bin_dir / "postgres", user):
+    """The same tools where the server's user can start them: copied below `scratch` when they lie in a closed home.
+
+    Raises: PreflightFailed: the copy cannot be started either (F033).
+    """
+    if _all_run(tools, user):
         return tools
-    target = scratch / "pginstall"
-    copy_tree(tools.bin_dir.resolve().parent, target)
-    target.chmod(0o755)
-    copied = Toolset(target / "bin", tools.version, tools.origin)
-    if not can_run(copied.bin_dir / "postgres", user):
+    copied = Toolset(_copy(tools, scratch / "programs"), tools.version, tools.origin)
+    if not _all_run(copied, user):
         raise PreflightFailed(
             f"{user.name if user else 'nobody'} cannot start {tools.bin_dir}/postgres, nor a copy of it.",
             code="F033",
             fix="Install PostgreSQL where every user can start it, or do not run as root.",
         )
     return copied
+
+
+def _all_run(tools: Toolset, user: ServerUser | None) -> bool:
+    return all(can_run(tools.tool(name), user) for name in TOOLS)
+
+
+def _copy(tools: Toolset, target: Path) -> Path:
+    """Copy an installation and return its folder of programs. The wheel keeps libraries beside its package: they come along."""
+    install = tools.bin_dir.resolve().parent
+    package = install.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    below = target / package.name
+    for folder in (target, below):
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+    copy_tree(install, below / install.name)
+    if libraries.is_dir():
+        copy_tree(libraries, target / libraries.name)
+    return below / install.name / tools.bin_dir.resolve().name
 
 
 def _initialise(tools: Toolset, user: ServerUser | None, scratch: Path, mark: str) -> Path:

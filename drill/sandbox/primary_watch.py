@@ -37,7 +37,7 @@ class PrimaryWatch:
             return {"role": "silent"}
         try:
             async with asyncio.timeout(deadline_s), self._locks[name]:
-                ((standby, lsn, streaming),) = await self._sessions[name].execute(_SQL, deadline_s=deadline_s * 0.9)
+                ((standby, lsn, streaming),) = await self._sessions[name].ask(_SQL, deadline_s=deadline_s * 0.9)
         except (TimeoutError, psycopg.Error):
             return {"role": "silent"}
         if standby:

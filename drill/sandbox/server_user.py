@@ -47,8 +47,8 @@ def give(path: Path, user: ServerUser | None) -> None:
         os.chown(path, user.uid, user.gid)
 
 
-def can_run(program: Path, user: ServerUser | None) -> bool:
-    """Whether the user can start a program; not when it lies below somebody's closed home."""
+def can_run(program: str | Path, user: ServerUser | None) -> bool:
+    """Whether the user can start a program and load its libraries; not when they lie below somebody's closed home."""
     if user is None:
         return True
     try:

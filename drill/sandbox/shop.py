@@ -54,18 +54,12 @@ class Shop:
         return 200, self._say(order=order)
 
     async def _ask(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run one idempotent statement within the deadline; a connection that died while idle is replaced once."""
+        """Run one statement that may run twice, within the deadline."""
         loop = asyncio.get_running_loop()
         due = loop.time() + DEADLINE_S
         session = await asyncio.wait_for(self.idle.get(), DEADLINE_S)
         try:
-            reused = not session.fresh
-            try:
-                await session.execute(sql, parameters, deadline_s=due - loop.time())
-            except _database_error():
-                if not (reused and session.fresh):
-                    raise
-                await session.execute(sql, parameters, deadline_s=due - loop.time())
+            await session.ask(sql, parameters, deadline_s=due - loop.time())
         finally:
             self.idle.put_nowait(session)
 

@@ -30,12 +30,13 @@ Answer = dict[str, Any]
 
 
 class Supervisor:
-    """Runs one sandbox. `report` tells the process that is waiting for `up`."""
+    """Runs one sandbox. `report` tells the process that is waiting for `up`; `warden` is the pid of the one that sweeps after us."""
 
-    def __init__(self, layout: Layout, settings: Settings, report: Callable[[Answer], None]) -> None:
+    def __init__(self, layout: Layout, settings: Settings, report: Callable[[Answer], None], *, warden: int) -> None:
         self._layout = layout
         self._settings = settings
         self._report = report
+        self._pids = {"pid": os.getpid(), "warden": warden}
         self._ended = asyncio.Event()
         self._lease_until = time.monotonic() + settings.lease_s
 
@@ -47,7 +48,7 @@ class Supervisor:
         world: World | None = None
         try:
             world = lay_out(self._layout, self._settings)
-            write_json(self._layout.record, {**publish_early(self._settings, self._layout), "pid": os.getpid()})
+            write_json(self._layout.record, {**publish_early(self._settings, self._layout), **self._pids})
             await bring_up(world, self._layout, self._settings, lambda text: self._report({"progress": text}))
             await self._serve(world)
         except (DrillError, OSError) as error:
@@ -65,7 +66,7 @@ class Supervisor:
     async def _serve(self, world: World) -> None:
         self._world = world
         self._watch = PrimaryWatch(world.regions)
-        details = {**publish(world, self._layout, self._settings), "pid": os.getpid()}
+        details = {**publish(world, self._layout, self._settings), **self._pids}
         write_json(self._layout.record, details)
         server = await asyncio.start_unix_server(self._converse, self._layout.socket)
         self._layout.socket.chmod(0o600)
@@ -212,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.info("sandbox.up_left")  # the process that asked for us is gone; the lease bounds what it left
 
     async def supervise() -> int:
-        return await Supervisor(layout, settings, report).run()
+        return await Supervisor(layout, settings, report, warden=warden).run()
 
     code = asyncio.run(supervise())
     os.kill(warden, signal.SIGKILL)  # a clean end needs no second pair of eyes, and may be followed by a new sandbox at once
