@@ -372,7 +372,7 @@ class Ground(Protocol):
         """How to reach the site's database. Raises: Fatal: it has none (A250)."""
 
     def inventory(self, site: str) -> Mapping[str, Any]:
-        """An Ansible inventory of the site: groups `pg_primary`, `pg_standby`, `pg_former` with their host variables."""
+        """An Ansible inventory of the site: its server in group `pg_target`, the other one in `pg_peer`, each with its host variables."""
 
     def last_primary_lsn(self) -> str:
         """The newest position seen on the primary before it was lost; empty when none was seen."""
