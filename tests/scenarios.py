@@ -35,7 +35,8 @@ class NoParams(Params):
 
 def _kind(name: str, params: type[Params], *marks: str, no_return: bool = False) -> Step[Any]:
     fields = {"params": params, "title": (name, name), "marks": frozenset(marks), "no_return": no_return}
-    return type(f"Test{name.title()}", (Step,), fields)()
+    made: Step[Any] = type(f"Test{name.title()}", (Step,), fields)()
+    return made
 
 
 KINDS: Mapping[str, Step[Any]] = {

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drill.cli.loading import SETS, open_scenario, scenario_files
+from drill.cli.loading import SETS, scenario_files
 from drill.engine.safety import budget_warnings, losing_phases, violations
 from drill.model.critical import critical_path
 from drill.model.errors import Finding, ScenarioInvalid
 from drill.model.plan import Mode
+from drill.wiring.scenarios import open_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drill.cli.loading import Opened
+    from drill.wiring.scenarios import Opened
 
 _INVALID, _REFUSED = 2, 3
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
-from drill.cli.loading import SETS, Opened, open_scenario
+from drill.cli.loading import SETS
 from drill.engine.safety import budget_warnings, losing_phases, violations
 from drill.model.critical import CriticalPath, critical_path
 from drill.model.durations import format_duration
 from drill.model.effects import Effect
+from drill.model.errors import PreflightFailed
+from drill.wiring.scenarios import Opened, open_scenario
 
 _REFUSED = 3
 
@@ -35,10 +37,10 @@ def plan(scenario: Path, sets: Sequence[str], *, as_json: bool, width: int | Non
       drill plan scenarios/sandbox-region-outage.yaml
     """
     opened = open_scenario(scenario, sets=sets)
-    effects: Mapping[str, Sequence[Effect]] = {}
+    effects, notes = _previewed(opened)
     broken = violations(opened.plan, opened.kinds, now=datetime.now(UTC), effects=effects)
     critical = critical_path(opened.plan, losing=losing_phases(opened.plan, opened.kinds, effects))
-    warnings = [*(str(violation) for violation in broken), *budget_warnings(opened.plan, critical), *late_notice(opened)]
+    warnings = [*(str(violation) for violation in broken), *budget_warnings(opened.plan, critical), *late_notice(opened), *notes]
     if as_json:
         click.echo(json.dumps(_document(opened, effects, critical, warnings), ensure_ascii=False, indent=1))
     else:
@@ -48,6 +50,19 @@ def plan(scenario: Path, sets: Sequence[str], *, as_json: bool, width: int | Non
 
 
 command = plan
+
+
+def _previewed(opened: Opened) -> tuple[Mapping[str, Sequence[Effect]], list[str]]:
+    """What the steps would change now; nothing where the ground is not up, which is said."""
+    from drill.settings import Settings
+    from drill.wiring.previews import preview_effects
+    from drill.wiring.worlds import open_grounds
+
+    try:
+        grounds = open_grounds(Settings.load(), opened.plan, drill="plan", say=lambda _: None)
+    except PreflightFailed as error:
+        return {}, [f"changes are not shown: {error.what}"]
+    return preview_effects(opened.plan, opened.kinds, grounds.world)
 
 
 def notice_bounds_s(opened: Opened) -> dict[str, float]:

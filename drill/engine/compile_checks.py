@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 from drill.engine.compile_gate_checks import gate_problems
@@ -128,13 +129,13 @@ def _site_problems(at: Path, path: Sequence[str], seen: Outline) -> list[Problem
 
 
 def _step_problems(at: Path, path: Sequence[str], visible: Sequence[str], seen: Outline) -> Iterator[Problem]:
-    shown = ".".join(path) or "steps"
+    shown = ".".join(takewhile(lambda name: name != "outputs", path)) or "steps"
     every = [step.id for step in seen.steps()]
     meant, used = find_step(path, visible)
     anywhere, _ = find_step(path, every)
     if not anywhere:
         known = [*every, *(step.partition(".")[2] for step in every)]
-        yield Problem(at, "S026", f"there is no step '{shown.removesuffix('.outputs')}'.", did_you_mean(path[0] if path else "", known))
+        yield Problem(at, "S026", f"there is no step '{shown}'.", did_you_mean(path[0] if path else "", known))
     elif not meant:
         what = f"'{anywhere[0]}' does not come before this step, so its outputs are not there yet."
         yield Problem(at, "S028", what, "Wait for it with 'after', or use another step.")

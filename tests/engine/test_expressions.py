@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from drill.model.errors import Fatal
 from drill.model.plan import Mode
 from tests.scenarios import KINDS, scenario, sound
 
-_STEPS = {
+_STEPS: dict[str, dict[str, Any]] = {
     "rebuild.capacity": {"addresses": ["127.0.2.1", "127.0.2.2"], "values": {"code": "0012"}, "items": 3},
     "there.switch": {"n": 1},
     "back.switch": {"n": 2},
@@ -84,10 +85,8 @@ def test_what_is_missing_or_does_more_than_look_up_is_a_fatal_error_with_its_tex
 
 @given(st.text(alphabet="{}%.|()[]'\"steps outputs123+-*", max_size=60))
 def test_no_text_whatever_raises_anything_but_a_fatal_error(text: str) -> None:
-    try:
+    with suppress(Fatal):
         _render(text)
-    except Fatal as error:
-        assert error.code == "A260"
 
 
 def test_the_names_an_expression_looks_up_are_known_without_running_it() -> None:
@@ -98,7 +97,7 @@ def test_the_names_an_expression_looks_up_are_known_without_running_it() -> None
 
 
 def _phases(text: str, *, after: list[str]) -> dict[str, Any]:
-    idle = {"idle": {}}
+    idle: dict[str, Any] = {"idle": {}}
     return {
         "one": {"steps": {"make": idle, "data": idle}},
         "two": {"steps": {"make": idle, "other": idle}},

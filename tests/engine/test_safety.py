@@ -52,7 +52,7 @@ def test_a_promote_without_a_fence_of_the_other_site_before_it_is_refused(phases
 
 
 def test_a_fence_in_a_phase_before_is_a_fence() -> None:
-    phases = {"first": {"steps": {"f": {"fence": {"site": "primary"}}}}, **_data(fence=None, after=[])}
+    phases: dict[str, Any] = {"first": {"steps": {"f": {"fence": {"site": "primary"}}}}, **_data(fence=None, after=[])}
     phases["data"]["after"] = ["first"]
 
     assert _broken(_plan(phases=phases)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_path_is_as_long_as_the_longest_chain_found_by_hand(graph: dict[str,
 
     assert found.length_s == max(_longest_by_hand(graph, length, node) for node in graph)
     assert sum(length[node] for node in found.path) == found.length_s
-    assert all(before in graph[node] for before, node in zip(found.path, found.path[1:], strict=False))
+    assert all(before in graph[node] for before, node in pairwise(found.path))
 
 
 @given(graph=dags(), data=st.data())
@@ -69,7 +70,7 @@ def test_an_edge_back_to_a_follower_is_found_as_a_cycle_of_true_waits(graph: dic
 
     assert cycle
     assert cycle[0] == cycle[-1]
-    assert all(before in bad[node] for before, node in zip(cycle, cycle[1:], strict=False))
+    assert all(before in bad[node] for before, node in pairwise(cycle))
     with pytest.raises(ValueError, match="cycle"):
         topological(bad)
 
