@@ -9,7 +9,7 @@ from typing import Literal
 from drill.model.report import FixRow, GateRow, Label, PhaseRow, Report, StepRow
 from drill.views.axis import Axis, axis_over
 from drill.views.figures import promised
-from drill.views.words import MET, MISSED, NO_RESULT, OUTCOMES, UNMEASURED, both
+from drill.views.words import MET, MISSED, NO_RESULT, NOT_YET, OUTCOMES, UNMEASURED, both
 
 Tone = Literal["ok", "bad", "held", "unmeasured", "stopped", "info"]
 _OFF_SCALE = 1.7
@@ -110,6 +110,8 @@ def _finished(report: Report) -> Verdict:
 
 def objective_of(report: Report, met: bool | None) -> Objective:  # noqa: FBT001 - it is the value that is shown
     """Colour and word of one objective. No outage, no result: that is not the same as unmeasured."""
+    if met is None and report.outcome == "running":
+        return Objective("info", "…", NOT_YET)
     if met is None:
         nothing = report.outage_s is None or report.outcome in {"declined", "aborted"}
         return Objective("stopped", "–", NO_RESULT) if nothing else Objective("unmeasured", "?", UNMEASURED)

@@ -14,8 +14,8 @@ from drill.views.words import both, channel_of, state_of
 
 FOLD_ABOVE_STEPS = 30
 """With more steps than this, phases fold."""
-_NOTE_ROOM = 28.0
-"""A note needs this many per cent free beside its bar; where neither side has them it stands on the bar."""
+_LETTER = 0.8
+"""Width of a letter of a note in per cent of a usual track; a Chinese one counts twice."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Note:
-    """Words after, before or on a bar."""
+    """Words after or before a bar, or on it where neither side has room. `lead` is the same in both languages."""
 
     x: str
     place: Literal["after", "before", "on"]
     text: Label
     tone: str = ""
+    lead: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,11 +196,12 @@ def _step_note(step: StepRow, axis: Axis) -> Note | None:
     return _beside(axis, step.start_s, step.end_s, text, tone="bad" if step.state == "failed" else "")
 
 
-def _beside(axis: Axis, start_s: float, end_s: float | None, text: Label, *, tone: str) -> Note:
+def _beside(axis: Axis, start_s: float, end_s: float | None, text: Label, *, tone: str, lead: str = "") -> Note:
     edge_s = axis.end_s if end_s is None else end_s
-    if axis.share(edge_s) <= 100 - _NOTE_ROOM:
-        return Note(axis.x(edge_s), "after", text, tone)
-    return Note(axis.x(start_s), "before" if axis.share(start_s) >= _NOTE_ROOM else "on", text, tone)
+    room = _LETTER * (3 + len(lead) + len(text.en) + (2 * len(text.zh) if text.zh != text.en else 0))
+    if axis.share(edge_s) + room <= 100:
+        return Note(axis.x(edge_s), "after", text, tone, lead)
+    return Note(axis.x(start_s), "before" if axis.share(start_s) >= room else "on", text, tone, lead)
 
 
 def _progress(row: ProgressRow, axis: Axis) -> ProgressLine:
@@ -217,14 +219,17 @@ def _gate_row(gate: GateRow, axis: Axis) -> Row:
     if end_s > limit_s:
         bars.append(Bar(axis.x(limit_s), axis.width(limit_s, end_s, least=0.3), "late", title))
     limit = axis.x(limit_s) if passed and axis.shows(limit_s) else None
-    note = _beside(axis, gate.asked_s, end_s, _answer(gate), tone="bad" if passed or gate.state == "declined" else "")
+    tone = "bad" if passed or gate.state == "declined" else ""
+    note = _beside(axis, gate.asked_s, end_s, _answer(gate), tone=tone, lead=_answerers(gate))
     return Row("gate", gate.id, gate.title, gate.state, gate.asked_s, gate.wait_s, tuple(bars), note, limit)
 
 
-def _answer(gate: GateRow) -> Label:
+def _answerers(gate: GateRow) -> str:
     people = ", ".join(gate.answered_by or (*gate.asked, *gate.escalated_to))
-    via = f" · {channel_of(gate.channel)}" if gate.channel else ""
-    if gate.state == "acknowledged" and not gate.late:
-        return both(f"{people}{via}", f"{people}{via}")
-    word = both("late", "迟到") if gate.late else state_of(gate.state)
-    return both(f"{people}{via} · {word.en}", f"{people}{via} · {word.zh}")
+    return f"{people} · {channel_of(gate.channel)}" if gate.channel else people
+
+
+def _answer(gate: GateRow) -> Label:
+    if gate.late:
+        return both("late", "迟到")
+    return both("", "") if gate.state == "acknowledged" else state_of(gate.state)

@@ -57,6 +57,7 @@ MET: Final = both("Met", "达标")
 MISSED: Final = both("Missed", "未达标")
 UNMEASURED: Final = both("Unmeasured", "未测得")
 NO_RESULT: Final = both("No result", "无结果")
+NOT_YET: Final = both("Not yet known", "尚无结果")
 
 
 def stamps(report: Report) -> tuple[Label, ...]:

@@ -136,6 +136,13 @@ def test_a_drill_without_a_recovery_prints_no_rta(name: str) -> None:
     assert "There was no recovery to compare." in words
 
 
+def test_a_running_drill_is_not_called_unmeasured() -> None:
+    words = outline_of(sample.running()).words()
+
+    assert "Not yet known" in words
+    assert "Unmeasured" not in words
+
+
 def test_a_gate_without_an_answer_is_named_with_who_was_asked() -> None:
     words = outline_of(sample.held()).words()
 
