@@ -31,6 +31,10 @@ _CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...]] = (
 )
 
 
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where something stands. Lines and columns count from 1."""
@@ -40,8 +44,8 @@ class Place:
     column: int = 1
 
     def finding(self, code: str, what: str, fix: str = "") -> Finding:
-        """A finding at this place."""
-        return Finding(self.path, self.line, self.column, code, what, fix)
+        """A finding at this place, in one line whatever the file holds."""
+        return Finding(self.path, self.line, self.column, code, _one_line(what), _one_line(fix))
 
 
 @dataclass

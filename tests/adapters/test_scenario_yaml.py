@@ -206,6 +206,12 @@ def test_many_values_are_fine_below_the_limit() -> None:
     assert len(parse("[" + "1," * (MAX_NODES // 2) + "]", "x").data) == MAX_NODES // 2
 
 
+def test_a_name_with_line_ends_and_escapes_is_shown_in_one_plain_line(tmp_path: Path) -> None:
+    text = yaml.safe_dump(sound()) + '"x\\e[31m\\ny": 1\n'
+
+    assert [row.split("] ")[1] for row in _refusal(_file(tmp_path, text))] == ["unknown key 'x\\x1b[31m\\ny' in the file. Remove it."]
+
+
 # ---------------------------------------------------------------- shared files and overrides
 
 

@@ -65,7 +65,7 @@ def test_a_fence_of_the_drill_does_not_cover_a_promote_of_the_failback() -> None
 
 
 def test_marks_of_effects_count_as_those_a_kind_declares() -> None:
-    phases = {"data": {"steps": {"a": {"idle": {}}}}}
+    phases: dict[str, Any] = {"data": {"steps": {"a": {"idle": {}}}}}
     promote = Effect(verb=Verb.UPDATE, target="standby/db", marks=frozenset({"promote"}))
 
     assert [row.code for row in _broken(_plan(phases=phases), effects={"data.a": [promote]})] == ["P001"]
