@@ -11,7 +11,7 @@ import pytest
 
 from drill.model.report import Report
 from drill.views.html import render_html
-from tests.views import sample
+from tests.views import sample, sample_odd
 
 _VOID = {"meta", "input", "br", "link", "img", "col", "hr"}
 
@@ -175,19 +175,19 @@ def test_the_chosen_language_is_the_checked_one_and_both_are_in_the_file() -> No
 
 
 def test_hostile_text_stays_text_in_markup_and_in_style() -> None:
-    page = render_html(sample.hostile())
+    page = render_html(sample_odd.hostile())
 
     assert "<script" not in page
     assert page.count("</style>") == 1
     assert "&lt;script&gt;" in page
     assert "\x1b" not in page
     assert "\x00" not in page
-    outline_of(sample.hostile())
+    outline_of(sample_odd.hostile())
 
 
 def test_phases_fold_above_thirty_steps_and_the_telling_one_stays_open() -> None:
     few = outline_of(sample.met())
-    many = outline_of(sample.many_steps(), lang="en")
+    many = outline_of(sample_odd.many_steps(), lang="en")
 
     folds = [attrs for tag, attrs in many.tags if tag == "details" and attrs.get("class") == "block"]
     assert not [attrs for tag, attrs in few.tags if tag == "details" and attrs.get("class") == "block"]

@@ -12,7 +12,7 @@ from drill.model.report import Report
 from drill.views.jsonview import render_json
 from drill.views.junit import render_junit
 from drill.views.markdown import render_markdown
-from tests.views import sample
+from tests.views import sample, sample_odd
 
 
 @pytest.mark.parametrize("name", sample.ALL)
@@ -57,7 +57,7 @@ def test_an_unmeasured_objective_is_an_error_but_skipped_in_a_dry_run() -> None:
 
 
 def test_junit_counts_every_case_and_survives_hostile_text() -> None:
-    root = ET.fromstring(render_junit(sample.hostile()))  # noqa: S314 - our own output
+    root = ET.fromstring(render_junit(sample_odd.hostile()))  # noqa: S314 - our own output
 
     assert int(root.get("tests", "0")) == len(list(root.iter("testcase")))
 
@@ -80,7 +80,7 @@ def test_markdown_speaks_chinese_when_asked() -> None:
 
 
 def test_markdown_lets_no_text_become_markup() -> None:
-    text = render_markdown(sample.hostile())
+    text = render_markdown(sample_odd.hostile())
 
     outside_code = re.sub(r"`[^`]*`", "", text)
     assert not re.search(r"(?<!\\)<", outside_code)
