@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 from drill.engine.compile import compile_plan
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal
 from drill.model.plan import Mode
 from drill.model.ports import World
-from drill.steps.base import Params, Step
+from drill.steps.base import Step
 from drill.wiring.previews import preview_effects
 from tests.scenarios import KINDS, SiteParams, scenario
 
-_WORLD = cast(World, SimpleNamespace(ground=SimpleNamespace(attributes=lambda site: {"name": f"{site}.test", "bad": [1]})))
+_WORLD = cast("World", SimpleNamespace(ground=SimpleNamespace(attributes=lambda site: {"name": f"{site}.test", "bad": [1]})))
 
 
-def _kind(preview: Any) -> Step[Any]:
-    made: Step[Any] = type("Previewed", (Step,), {"params": SiteParams, "title": ("x", "x"), "preview": preview})()
-    return made
+class _Touches(Step[SiteParams]):
+    params = SiteParams
+    title = ("touch", "touch")
+
+    def preview(self, params: SiteParams, world: World) -> list[Effect]:
+        return [Effect(verb=Verb.UPDATE, target=params.site)]
 
 
-def _touches(self: Step[Any], params: SiteParams, world: World) -> list[Effect]:
-    return [Effect(verb=Verb.UPDATE, target=params.site)]
-
-
-def _breaks(self: Step[Any], params: Params, world: World) -> list[Effect]:
-    raise Fatal("there is no such thing.", code="A299")
+class _Breaks(_Touches):
+    def preview(self, params: SiteParams, world: World) -> list[Effect]:
+        raise Fatal("there is no such thing.", code="A299")
 
 
 def test_steps_are_previewed_with_what_is_known_of_the_sites_and_the_rest_is_absent_or_said() -> None:
-    kinds = {**KINDS, "touch": _kind(_touches), "broken": _kind(_breaks)}
+    kinds = {**KINDS, "touch": _Touches(), "broken": _Breaks()}
     steps = {
         "now": {"touch": {"site": "{{ sites.primary.name }}"}},
         "later": {"touch": {"site": "primary", "values": "{{ steps.now.outputs.x }}"}, "after": ["now"]},
