@@ -99,13 +99,14 @@ class SandboxFence(_Sites):
         ]
 
     def fence(self, site: str) -> Mapping[str, Any]:
-        """Proof: `ended` processes, `left` of them (0: SIGCONT has nothing to wake), and how a `write` was refused."""
+        """Proof: how many processes were `ended` and could still be `woken` by SIGCONT, and how a `write` was refused."""
         answer = self._sandbox.ask("fence", region=self._region(site))
         refused = self._refused_write(site)
         live = self._live(site)
-        if live["postgres"]["running"] or not live["fenced"]:
+        if answer["woken"] or live["postgres"]["running"] or not live["fenced"]:
             raise Fatal(f"{site} has a running database although it was fenced.", code="A210", fix="Do not promote; end it first.")
-        return {"site": site, "already": answer["already"], "ended": len(answer["killed"]), "left": 0, "write": refused}
+        ended, woken = len(answer["killed"]), len(answer["woken"])
+        return {"site": site, "already": answer["already"], "ended": ended, "woken": woken, "write": refused}
 
     def release(self, site: str) -> None:
         self._sandbox.ask("release", region=self._region(site))

@@ -109,7 +109,9 @@ class Region:
             self._fence_marker.touch()
             killed = await asyncio.to_thread(self.server.kill)
             already = already and not killed
-            return {"say": "already fenced" if already else "fenced", "already": already, "killed": [one.pid for one in killed]}
+            woken = [one.pid for one in killed if one.send(signal.SIGCONT)]  # what a thaw would do to them: there must be none to do it to
+            pids = [one.pid for one in killed]
+            return {"say": "already fenced" if already else "fenced", "already": already, "killed": pids, "woken": woken}
 
     async def unfence(self) -> dict[str, Any]:
         """Clear the fence of a database that will come back as a replica.

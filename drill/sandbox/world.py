@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from drill.model.errors import DrillError, Fatal, PreflightFailed
+from drill.model.errors import Fatal, PreflightFailed
 from drill.sandbox import services as service_processes
 from drill.sandbox.control import Unreachable, ask
 from drill.sandbox.layout import NAME, POINTER, REGIONS, ZONE, Layout, home_mark, read_json, write_json
@@ -110,9 +110,9 @@ class Sandbox:
         write_json(home / POINTER, {"state": str(layout.state), "pid": process.pid, "started": started.started if started else 0.0})
         try:
             _follow_start(reading, on_progress)
-        except DrillError:
-            process.wait(10)
+        except BaseException:  # also Ctrl-C: a sandbox that nobody waits for must not come up
             _clear(home)
+            process.wait()
             raise
         return cls(home, layout, process)
 

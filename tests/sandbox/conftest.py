@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from drill.sandbox.world import Sandbox, take_down
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_files() -> Iterator[None]:
+    """Sandboxes in memory where there is plenty: tests make and remove dozens, which some file systems punish."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30 and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    with pytest.MonkeyPatch.context() as patch:
+        if roomy:
+            patch.setenv("TMPDIR", str(memory))
+            patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 @pytest.fixture(scope="module")

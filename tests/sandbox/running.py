@@ -66,6 +66,9 @@ class Footprint:
         details = sandbox.details
         listening = [("127.0.0.1", one["pg_port"]) for one in details["regions"].values()]
         listening += [(address, details["shop_port"]) for address in details["regions"]["a"]["addresses"]]
+        if "dns" in details:
+            listening += [(details["dns"]["address"], details["dns"]["port"])]
+            listening += [_host_and_port(details[name]["endpoint"]) for name in ("api", "carrier")]
         pids = frozenset(one.pid for one in left_of(home_mark(sandbox.home), sandbox.layout.token))
         return cls(sandbox.home, sandbox.layout.state, pids, tuple(listening))
 
@@ -89,6 +92,11 @@ def _listens(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((address, port)) == 0
+
+
+def _host_and_port(endpoint: str) -> tuple[str, int]:
+    host, _, port = endpoint.removeprefix("http://").partition(":")
+    return host, int(port)
 
 
 def open_folder() -> Path:

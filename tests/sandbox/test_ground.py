@@ -37,7 +37,7 @@ def test_a_fence_is_proved_by_ended_processes_and_a_refused_write(calm: Sandbox)
     proof = fence.fence("primary")
 
     assert proof["ended"] >= 6
-    assert proof["left"] == 0
+    assert proof["woken"] == 0
     assert "refused" in proof["write"]
     assert fence.fence("primary")["already"] is True
     assert fence.preview("primary") == []

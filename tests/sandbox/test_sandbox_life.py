@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import dns.resolver
 import psycopg
 import pytest
 
@@ -64,6 +66,33 @@ def test_up_replaces_a_sandbox_that_is_not_as_fresh(sandbox: Sandbox, home: Path
     assert after.healthy(())
     assert after.layout.state != before.state
     assert not before.state.exists()
+
+
+def test_two_ups_at_once_make_one_sandbox(home: Path) -> None:
+    with ThreadPoolExecutor() as both:
+        first, second = both.map(lambda _: Sandbox.up(home, services=()), range(2))
+
+    assert first.details == second.details
+
+
+def test_a_whole_sandbox_answers_names_and_takes_texts(home: Path) -> None:
+    said: list[str] = []
+    sandbox = Sandbox.up(home, mode="manual", on_progress=said.append)
+    before = Footprint.of(sandbox)
+
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [sandbox.details["dns"]["address"]]
+    resolver.port = sandbox.details["dns"]["port"]
+    answer = resolver.resolve("shop.drill.test", "A")
+
+    assert sorted(row.to_text() for row in answer) == sandbox.details["regions"]["a"]["addresses"]
+    assert {"SMS_SIGN", "SMS_KEY_ID", "SMS_KEY_SECRET"} < sandbox.secrets.keys()
+    assert sandbox.secrets["SMS_KEY_SECRET"] not in str(sandbox.details)
+    assert len(said) >= 3
+    Sandbox.up(home, mode="silent")
+    assert (sandbox.layout.carrier / "phone-mode").read_text() == "silent\n"
+    sandbox.down()
+    assert before.remains() == []
 
 
 def test_attach_finds_a_running_sandbox_and_nothing_else(home: Path) -> None:
