@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,8 +119,7 @@ def _play(records: Records, drill: str, *, as_json: bool, report_dir: Path | Non
     holder = engine_holder(records.settings)
     if holder is None or holder.drill != drill:
         return play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
-    out = click.get_text_stream("stdout")
-    ended = follow_drill(records, drill, as_json=as_json, out=out, alive=lambda: engine_holder(records.settings) is not None)
+    ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=lambda: engine_holder(records.settings) is not None)
     if ended is None:
         raise UsageError(f"the engine of {drill} (pid {holder.pid}) is gone.", code="U021", fix=f"`drill resume {drill}` goes on.")
     return EXIT_HELD if ended.kind is Kind.DRILL_HELD else int(ended.data["exit_code"])

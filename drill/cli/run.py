@@ -64,6 +64,7 @@ def _path(value: object) -> Path | None:
 def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[str, object]) -> int:
     from drill.cli.look import open_records
     from drill.cli.play import play
+    from drill.model.plan import Mode
     from drill.wiring.locks import refuse_if_held
     from drill.wiring.plans import compile_file
     from drill.wiring.sessions import plan_drill
@@ -73,8 +74,9 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     records = open_records()
     drill = records.new_id(plan.scenario, drill_id)
     refuse_if_held(records.settings)
-    plan_drill(records, drill, plan, started_by=_user())
     phone = "manual" if options["manual"] else str(options["phone"])
+    played = plan.mode is Mode.SANDBOX and phone in {"auto", "once"}
+    plan_drill(records, drill, plan, started_by=_user(), auto_answered=played)
     return play(records, drill, as_json=as_json, report_dir=_path(options["report_dir"]), phone=phone, keep=bool(options["keep"]))
 
 

@@ -24,6 +24,11 @@ from drill.model.report import Report
 from drill.steps.base import Step
 
 _HOLD_POLL_S = 0.1
+_HOLD_REASONS: Mapping[str, Mapping[str, str]] = {
+    "cli": {"en": "somebody asked to stop", "zh": "有人要求停止"},
+    "silence": {"en": "nobody answered in time", "zh": "无人按时答复"},
+    "engine": {"en": "a step failed", "zh": "有步骤未成功"},
+}
 _STEADY_PATIENCE_S = 30.0
 
 
@@ -33,8 +38,12 @@ class Hooks:
 
     start_observer: Callable[[], None]
     """Returns when samples are being taken."""
+    stop_observer: Callable[[], None]
+    """Returns when every sample taken is written."""
     canary_ranges: Callable[[str, int], Sequence[tuple[int, int]]]
     """Which canary rows a site holds, up to a row number."""
+    warm: Callable[[], None]
+    """Load and connect what is slow to start, before any clock runs."""
     publish: Callable[[], Report]
     """Write the report from the journal as it is now."""
 
@@ -85,6 +94,7 @@ class DrillCrew:
 
     def begin(self) -> Result:
         self._hooks.start_observer()
+        self._hooks.warm()
         self._recorder.say(Kind.DRILL_STARTED, "started")
         return {"status": "ok"}
 
@@ -128,19 +138,19 @@ class DrillCrew:
 
     def hold(self, part: Part, turn: int) -> Result:
         reason = self._recorder.look(lambda progress: progress.abort) or "held"
-        left = [f"{step}: {undo}" for step, undo in self._recorder.look(lambda progress: progress.undos())]
+        left = [f"{step} ({undo.get('undo', 'by hand')})" for step, undo in self._recorder.look(lambda progress: progress.undos())]
         self._recorder.say(Kind.DRILL_HELD, f"held/{part}/{turn}", reason=reason, left=left, part=part)
         self._hooks.publish()
-        self.notifier.announce("hold", f"{part}/{turn}", {"en": self._hold_words("en", reason), "zh": self._hold_words("zh", reason)})
+        self.notifier.announce("hold", f"{part}/{turn}", {language: self._hold_words(language) for language in ("en", "zh")})
         self.settled.set()
         while self._recorder.look(lambda progress: progress.decisions < progress.holds):
             self._recorder.clock.sleep(_HOLD_POLL_S)
         return {"status": "ok", "verb": self._recorder.look(lambda progress: progress.decision)}
 
-    def _hold_words(self, language: str, reason: str) -> Mapping[str, str]:
-        opened = self._recorder.look(lambda progress: [name for name, state in progress.phases.items() if state == "running"])
+    def _hold_words(self, language: str) -> Mapping[str, str]:
+        opened, channel = self._recorder.look(lambda progress: (list(progress.phases), progress.abort_by))
         phase = self._plan.phase(opened[-1]) if opened else self._plan.phases[0]
-        return {"phase": getattr(phase.title, language), "reason": reason}
+        return {"phase": getattr(phase.title, language), "reason": _HOLD_REASONS.get(channel, _HOLD_REASONS["cli"])[language]}
 
     # ------------------------------------------------------------ the way back
 
@@ -202,6 +212,7 @@ class DrillCrew:
         return [f"the steady state is not back: {probe} does not answer well" for probe in sick]
 
     def _end(self, outcome: str, exit_code: int, *, left: Sequence[str], reason: str = "") -> Result:
+        self._hooks.stop_observer()
         for number, what in enumerate(left):
             self._recorder.say(
                 Kind.FINDING_RAISED, f"finding/left/{number}", code="D500", what=what, fix="A person must do it.", severity="error"
@@ -215,16 +226,24 @@ class DrillCrew:
         return {"status": "ok", "exit_code": exit_code}
 
 
+_ENDINGS: Mapping[str, Mapping[str, str]] = {
+    "declined": {"en": "not started", "zh": "未开始"},
+    "aborted": {"en": "aborted", "zh": "已中止"},
+    "met": {"en": "RTO met", "zh": "达标"},
+    "missed": {"en": "RTO missed", "zh": "未达标"},
+    "unmeasured": {"en": "unmeasured", "zh": "未测得"},
+}
+
+
 def _result_words(report: Report, language: str) -> Mapping[str, str]:
-    unknown = {"en": "unmeasured", "zh": "未测得"}[language]
-    met = {
-        True: {"en": "RTO met", "zh": "达标"},
-        False: {"en": "RTO missed", "zh": "未达标"},
-        None: {"en": report.outcome, "zh": "未测得"},
-    }[report.rto.met]
+    ending = {True: "met", False: "missed", None: "unmeasured"}[report.rto.met]
     return {
-        "outcome": met[language],
-        "rta": unknown if report.rto.actual_s is None else f"{report.rto.actual_s:.1f}s",
-        "rpa": unknown if report.rpo.actual_s is None else f"{report.rpo.actual_s:.1f}s",
+        "outcome": _ENDINGS[report.outcome if report.outcome in _ENDINGS else ending][language],
+        "rta": _seconds(report.rto.actual_s, language),
+        "rpa": _seconds(report.rpo.actual_s, language),
         "digest": report.evidence.head_digest[:8],
     }
+
+
+def _seconds(value: float | None, language: str) -> str:
+    return _ENDINGS["unmeasured"][language] if value is None else f"{value:.1f}s"

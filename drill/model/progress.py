@@ -61,6 +61,8 @@ class Progress:
     gates: dict[str, GateProgress] = field(default_factory=dict)
     abort: str = ""
     """Why somebody asked to stop; empty when nobody did."""
+    abort_by: str = ""
+    """Through which channel: cli, signal, sms, silence, engine."""
     hold_wanted: bool = False
     """The reason to stop asks for a hold, not for an undo: silence at a gate that says so."""
     no_return: bool = False
@@ -207,7 +209,8 @@ def _expired(progress: Progress, fact: Fact) -> None:
 
 
 def _abort(progress: Progress, fact: Fact) -> None:
-    progress.abort = progress.abort or fact.data["reason"]
+    if not progress.abort:
+        progress.abort, progress.abort_by = fact.data["reason"], fact.data["channel"]
     progress.hold_wanted = progress.hold_wanted or bool(fact.data.get("hold"))
 
 

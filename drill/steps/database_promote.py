@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -40,6 +40,7 @@ class DatabasePromote(Step[DatabasePromoteParams]):
     kind = "database.promote"
     params = DatabasePromoteParams
     title = ("Promote the standby database", "提升备库为主库")
+    marks: ClassVar[frozenset[str]] = frozenset({"promote"})
     no_return = True
     default_timeout_s = 300.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class Fence(Step[FenceParams]):
     kind = "fence"
     params = FenceParams
     title = ("Fence the old primary", "隔离旧主库")
+    marks: ClassVar[frozenset[str]] = frozenset({"fence"})
     default_timeout_s = 120.0
 
     def preview(self, params: FenceParams, world: World) -> list[Effect]:

@@ -17,6 +17,8 @@ from drill.adapters.ansible_leftovers import end_leftovers
 from drill.adapters.database import database_engine
 from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
+from drill.engine.people import People
+from drill.engine.record import Recorder
 from drill.model.errors import DrillError
 from drill.model.events import Kind
 from drill.model.plan import Plan
@@ -68,10 +70,12 @@ class Session:
                     process.kill()
 
 
-def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str) -> None:
-    """Write the plan down: from now on the drill exists."""
+def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str, auto_answered: bool) -> None:
+    """Write the plan down: from now on the drill exists. `auto_answered`: a machine plays the people."""
     body = plan.model_dump(mode="json")
-    records.recorder(drill).say(Kind.DRILL_PLANNED, "planned", plan=body, plan_digest=plan.digest(), started_by=started_by)
+    records.recorder(drill).say(
+        Kind.DRILL_PLANNED, "planned", plan=body, plan_digest=plan.digest(), started_by=started_by, auto_answered=auto_answered
+    )
 
 
 @contextmanager
@@ -101,12 +105,31 @@ def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, ground
     recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder=holder)
     recorder.say(Kind.ENGINE_STARTED, f"engine/{records.clock.epoch}", pid=os.getpid(), host=platform.node(), version=__version__)
     people = people_of(records, drill, grounds.secrets)
+    crew = DrillCrew(_kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir))
+    if grounds.replies is not None:
+        clerk = DeskClerk(Desk(recorder, people), grounds.replies, on_tick=crew.notifier.look_after, on_trouble=_trouble(recorder.say))
+        clerk.start()
+        stack.callback(clerk.stop)
+    engine = DurableEngine(database_engine(settings.database_url), executor=holder, crew_of=lambda _drill, _plan: crew)
+    progress = records.progress(drill)
+    if progress.started and not progress.outcome:
+        DrillObserver(settings, drill).ready()
+    engine.launch()
+    if not engine.known(drill):
+        engine.start(drill, plan)
+    return Session(records, drill, plan, report_dir, grounds, failure=lambda: engine.failure(drill), settled=crew.settled, _stack=stack)
+
+
+def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path) -> Kit:
+    observer = DrillObserver(records.settings, recorder.drill)
     hooks = Hooks(
-        start_observer=lambda: DrillObserver(settings, drill).ready(),
-        canary_ranges=grounds.canary_ranges(drill),
-        publish=lambda: records.publish(drill, report_dir),
+        start_observer=observer.ready,
+        stop_observer=observer.stop,
+        canary_ranges=grounds.canary_ranges(recorder.drill),
+        warm=grounds.warm,
+        publish=lambda: records.publish(recorder.drill, report_dir),
     )
-    kit = Kit(
+    return Kit(
         plan=plan,
         kinds=registry(),
         world=grounds.world,
@@ -117,19 +140,6 @@ def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, ground
         messengers=grounds.messengers,
         hooks=hooks,
     )
-    crew = DrillCrew(kit)
-    if grounds.replies is not None:
-        clerk = DeskClerk(Desk(recorder, people), grounds.replies, on_tick=crew.notifier.look_after, on_trouble=_trouble(recorder.say))
-        clerk.start()
-        stack.callback(clerk.stop)
-    engine = DurableEngine(database_engine(settings.database_url), executor=holder, crew_of=lambda _drill, _plan: crew)
-    progress = records.progress(drill)
-    if progress.started and not progress.outcome:
-        hooks.start_observer()
-    engine.launch()
-    if not engine.known(drill):
-        engine.start(drill, plan)
-    return Session(records, drill, plan, report_dir, grounds, failure=lambda: engine.failure(drill), settled=crew.settled, _stack=stack)
 
 
 def _trouble(say: Callable[..., object]) -> Callable[[DrillError], None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.clock import SystemClock
 from drill.engine.expressions import render
 from drill.model.errors import PreflightFailed
@@ -100,7 +101,7 @@ def open_grounds(settings: Settings, plan: Plan, *, drill: str, say: Callable[[s
         raise PreflightFailed(
             f"no adapter for {', '.join(providers)} in this release.", code="F040", fix="Use provider: sandbox, or check with --dry-run."
         )
-    return _sandbox_grounds(settings, plan, _sandbox(settings, drill, say, phone))
+    return _sandbox_grounds(settings, plan, drill, _sandbox(settings, drill, say, phone))
 
 
 def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: str | None) -> Sandbox:
@@ -118,7 +119,7 @@ def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: 
     return sandbox
 
 
-def _sandbox_grounds(settings: Settings, plan: Plan, sandbox: Sandbox) -> Grounds:
+def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbox) -> Grounds:
     from drill.adapters.ansible import AnsibleRunner
     from drill.adapters.dns_route53 import Route53Dns
     from drill.adapters.propagation import DnsPropagation
@@ -138,7 +139,8 @@ def _sandbox_grounds(settings: Settings, plan: Plan, sandbox: Sandbox) -> Ground
     templates = plan.messages.sms.templates if plan.messages.sms else {}
     messenger = AliyunMessenger(host, "http", *keys, secrets.get("SMS_SIGN"), templates)
     replies = AliyunReplySource(host, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]))
-    ansible = AnsibleRunner(settings.project / "playbooks", settings.mark())
+    kept = FileArtifacts(settings.home / "drills")
+    ansible = AnsibleRunner(settings.project / "playbooks", settings.mark(), lambda name, content: _keep(kept, drill, name, content))
     probes = resolved_probes(plan, ground, servers[0])
     world = BuiltWorld(
         ground=ground,
@@ -157,6 +159,10 @@ def _sandbox_grounds(settings: Settings, plan: Plan, sandbox: Sandbox) -> Ground
             slow.warm()
 
     return Grounds(plan, world, probes, secrets, {"sms": messenger}, replies, sandbox, warm)
+
+
+def _keep(kept: FileArtifacts, drill: str, name: str, content: bytes) -> None:
+    kept.put(drill, name, content)
 
 
 def resolved_probes(plan: Plan, ground: Ground, resolver: tuple[str, int]) -> Probes:

@@ -1,0 +1,69 @@
+"""People as the engine reaches them: texts out, answers in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True)
+class OutboundMessage:
+    """One text to one person on one channel. `id` is our ledger's and travels as the provider's OutId."""
+
+    id: str
+    contact: str
+    address: str = field(repr=False)
+    language: Literal["en", "zh"] = "en"
+    purpose: Literal["gate", "joint", "status", "escalation", "hold", "result"] = "status"
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Template variables, each at most 35 characters. May hold the reply code under `code`."""
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """What the provider said. `accepted` is not delivered."""
+
+    state: Literal["accepted", "rejected", "in_doubt"]
+    provider: str
+    provider_id: str = ""
+    code: str = ""
+    detail: str = ""
+    """Redacted: no number, no reply code."""
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class InboundMessage:
+    """One raw answer. `id` is the provider's message id, the same for a repeated delivery."""
+
+    id: str
+    address: str = field(repr=False)
+    text: str = field(repr=False)
+    sent_at: datetime | None
+    """When the carrier says it was sent; second precision."""
+    handle: str = field(repr=False)
+    """What `done` needs."""
+
+
+class Messenger(Protocol):
+    """Sends texts over one channel."""
+
+    channel: str
+
+    def send(self, message: OutboundMessage) -> SendResult:
+        """Send once; never retries an unanswered send."""
+
+    def look_up(self, message: OutboundMessage) -> Literal["accepted", "delivered", "failed", "unknown"]:
+        """What became of a send."""
+
+
+class ReplySource(Protocol):
+    """Where answers arrive, at least once each."""
+
+    def receive(self, wait_s: float) -> list[InboundMessage]:
+        """Up to 16 answers, waiting up to `wait_s` for the first. Raises: Retryable: the provider does not answer."""
+
+    def done(self, message: InboundMessage) -> None:
+        """The answer is stored: never deliver it again."""

@@ -1,0 +1,107 @@
+"""The tools a step runs: Ansible and Terraform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """One finished Ansible task."""
+
+    task: str
+    host: str
+    state: Literal["ok", "changed", "failed", "skipped", "unreachable"]
+    took_s: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class PlayResult:
+    """How a playbook ended. `outputs` is what `set_stats` collected."""
+
+    state: Literal["successful", "failed", "unreachable", "stopped", "timeout"]
+    outputs: Mapping[str, Any]
+    changed: int
+    tasks: tuple[TaskEvent, ...]
+    failure: str = ""
+
+
+class Ansible(Protocol):
+    """Runs playbooks."""
+
+    def play(
+        self,
+        playbook: str,
+        *,
+        inventory: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        check: bool,
+        timeout_s: float,
+        stopping: Callable[[], bool],
+        on_task: Callable[[TaskEvent], None],
+    ) -> PlayResult:
+        """Run one playbook to its end; on stop or time-out nothing of it is left running.
+
+        `playbook` is a path, or a file name in the project's `playbooks/`. Raises: Fatal: there is no such playbook, or no Ansible (A230).
+        """
+
+
+@dataclass(frozen=True)
+class TerraformEvent:
+    """One line of the machine-readable UI that a person cares about."""
+
+    type: str
+    address: str
+    action: str
+    elapsed_s: float | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TerraformChange:
+    """One resource a plan would change."""
+
+    address: str
+    type: str
+    actions: tuple[str, ...]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TerraformPlan:
+    """A saved plan. `sha256` is of the plan file."""
+
+    changes: tuple[TerraformChange, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One Terraform directory and state: one per drill and step."""
+
+    drill: str
+    step: str
+    module: str
+    variables: Mapping[str, Any]
+
+
+class Terraform(Protocol):
+    """Runs Terraform on one workspace at a time."""
+
+    def plan(self, workspace: Workspace, *, destroy: bool = False, stopping: Callable[[], bool] = ...) -> TerraformPlan:
+        """Make and save a plan; ends what a dead engine left running on the workspace first.
+
+        Raises: Fatal: the module is wrong or there is no Terraform (A240, A241). Retryable: the state is locked (A140).
+        """
+
+    def apply(self, workspace: Workspace, *, stopping: Callable[[], bool], on_event: Callable[[TerraformEvent], None]) -> Mapping[str, Any]:
+        """Apply the saved plan exactly and return the outputs. Raises: Retryable: it failed or was stopped half-way: plan again (A141)."""
+
+    def resources(self, workspace: Workspace) -> list[str]:
+        """Addresses in the state; empty when there is none."""
+
+    def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
+        """What a first apply would create, without leaving anything behind."""
