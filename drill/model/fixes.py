@@ -78,11 +78,11 @@ def _gates(ground: Ground) -> Iterator[_Idea]:
         name, wait = phases_title(ground.timeline.plan, question.phases), question.wait_ms(now_ms)
         if question.late(now_ms):
             limit = said(question.within_ms)
-            title = label(f"Answer {name.en} within {limit}", f"在 {limit} 内答复“{name.zh}”")
+            title = label(f"Answer “{name.en}” within {limit}", f"在 {limit} 内答复“{name.zh}”")
             why = label(f"The answer took {said(wait)}.", f"答复用了 {said(wait)}。")
             yield _Idea(title, why, Clip(gates={question.id: wait - question.within_ms}))
         else:
-            title = label(f"Let {name.en} go on without waiting for the answer", f"“{name.zh}”不等待答复继续执行")
+            title = label(f"Let “{name.en}” go on without waiting for the answer", f"“{name.zh}”不等待答复继续执行")
             why = label(f"{said(wait)} were spent waiting for a person.", f"等待人工答复用了 {said(wait)}。")
             yield _Idea(title, why, Clip(gates={question.id: wait}))
 
@@ -94,7 +94,7 @@ def _budgets(ground: Ground) -> Iterator[_Idea]:
             continue
         title, budget = course.planned.title, milliseconds(budget_s)
         yield _Idea(
-            label(f"Bring {title.en} back into its budget of {said(budget)}", f"将“{title.zh}”控制在预算 {said(budget)} 内"),
+            label(f"Bring “{title.en}” back into its budget of {said(budget)}", f"将“{title.zh}”控制在预算 {said(budget)} 内"),
             label(f"Its work took {said(work)}.", f"执行用了 {said(work)}。"),
             Clip(phases={course.id: budget}),
         )
@@ -130,7 +130,7 @@ def _tries(ground: Ground) -> Iterator[_Idea]:
         if lost > 0:
             name = work.planned.title
             yield _Idea(
-                label(f"Make {name.en} succeed at the first try", f"让“{name.zh}”一次成功"),
+                label(f"Make “{name.en}” succeed at the first try", f"让“{name.zh}”一次成功"),
                 label(
                     f"It took {len(work.tries)} tries; {said(lost)} went before the last.",
                     f"共尝试 {len(work.tries)} 次，此前用去 {said(lost)}。",
@@ -147,7 +147,7 @@ def _longest(ground: Ground) -> Iterator[_Idea]:
     took, work = max(rows, key=lambda row: row[0])
     name = work.planned.title
     yield _Idea(
-        label(f"Make {name.en} twice as fast", f"将“{name.zh}”的用时减半"),
+        label(f"Make “{name.en}” twice as fast", f"将“{name.zh}”的用时减半"),
         label(f"The longest step on the critical path: {said(took)}.", f"关键路径上最长的步骤：{said(took)}。"),
         Clip(steps={work.planned.id: took // 2}),
     )
@@ -169,18 +169,25 @@ def _obstacles(ground: Ground) -> Iterator[FixRow]:
     for work in ground.works.values():
         if work.state == "failed":
             name = work.planned.title
-            yield _obstacle(label(f"Repair {name.en}", f"修复“{name.zh}”"), label(f"{work.error} {work.fix}".strip(), work.error))
+            yield _obstacle(label(f"Repair “{name.en}”", f"修复“{name.zh}”"), label(f"{work.error} {work.fix}".strip(), work.error))
     for question in ground.asked.values():
         if question.state in {"declined", "expired"}:
-            name_ = phases_title(ground.timeline.plan, question.phases)
-            word = label("It was declined.", "被拒绝。") if question.state == "declined" else label("Nobody answered.", "无人答复。")
-            yield _obstacle(label(f"Settle {name_.en} before the next drill", f"下次演练前解决“{name_.zh}”"), word)
+            yield _unanswered(phases_title(ground.timeline.plan, question.phases), declined=question.state == "declined")
     if ground.recovery.gap_ms > LARGEST_GAP_MS:
         gap = said(ground.recovery.gap_ms)
         yield _obstacle(label("Keep the observer sampling", "保证观测进程持续采样"), label(f"It was silent for {gap}.", f"中断了 {gap}。"))
     promoted = any(work.planned.no_return and work.state == "succeeded" for work in ground.works.values())
     if promoted and ground.timeline.over_ms is not None and not ground.timeline.of(Kind.CANARY_FOUND):
         yield _obstacle(label("Read the canary back", "回读探针数据"), label("The data loss is unmeasured.", "数据丢失未测量。"))
+
+
+def _unanswered(name: Label, *, declined: bool) -> FixRow:
+    if declined:
+        return _obstacle(
+            label(f"Settle why “{name.en}” was declined", f"弄清“{name.zh}”被拒绝的原因"), label("A person said no.", "有人拒绝。")
+        )
+    title = label(f"Make sure somebody answers “{name.en}” in time", f"确保“{name.zh}”有人及时答复")
+    return _obstacle(title, label("Nobody answered.", "无人答复。"))
 
 
 def _obstacle(title: Label, why: Label) -> FixRow:

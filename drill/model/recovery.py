@@ -81,7 +81,7 @@ def _one(timeline: Timeline, series: Series) -> Recovery:
     if outage_ms is None:
         return Recovery(name, label("No outage was injected.", "未注入故障。"))
     returned = timeline.returned_ms
-    shots = [shot for shot in series.shots if returned is None or shot.sent < returned]
+    shots = [shot for shot in series.shots if returned is None or (shot.received if shot.ok else shot.sent) < returned]
     if not shots:
         return Recovery(name, label(f"The probe {name} left no sample.", f"探测 {name} 没有任何样本。"))
     need = good_in_a_row(timeline.plan, name)
@@ -105,8 +105,8 @@ def _losses(timeline: Timeline, shots: Sequence[Shot], found: Sequence[Window], 
 
 
 def _until(shots: Sequence[Shot], window: Window, *, cut: int) -> Window:
-    """The window as it stood at the verdict."""
-    if window.first_good is not None and shots[window.first_good].sent < cut:
+    """The window as it stood at the verdict. An answer that came after it is no recovery: a thawed server answers what was sent before."""
+    if window.first_good is not None and shots[window.first_good].received < cut:
         return window
     failed = (k for k in range(window.last_bad, window.first_bad - 1, -1) if not shots[k].ok and shots[k].sent < cut)
     return replace(window, last_bad=next(failed), first_good=None)

@@ -12,7 +12,7 @@ from drill.model.events import Fact, Kind
 from drill.model.plan import Text
 from drill.model.questions import Question
 from drill.model.report import AttemptRow, Label, PhaseRow, ProgressRow, Span, StepRow
-from drill.model.spans import maybe_seconds, milliseconds, seconds
+from drill.model.spans import Stretch, maybe_seconds, milliseconds, seconds, total, within
 from drill.model.timeline import Timeline
 
 _DETAILS = ("detail", "state", "action", "address", "host")
@@ -63,22 +63,29 @@ def _progress_row(timeline: Timeline, fact: Fact) -> ProgressRow:
 
 
 def phase_rows(
-    timeline: Timeline, courses: Mapping[str, Course], asked: Mapping[str, Question], path: CriticalPath
+    timeline: Timeline, courses: Mapping[str, Course], asked: Mapping[str, Question], path: CriticalPath, *, window: Stretch | None
 ) -> tuple[PhaseRow, ...]:
-    """Every phase, in plan order."""
-    worst = bottleneck(timeline, courses, path)
+    """Every phase, in plan order. `window` is the recovery."""
+    worst = bottleneck(timeline, courses, path, window)
     told = _told(timeline)
     now_ms = timeline.now_ms
     return tuple(_phase_row(course, asked, told=told, now_ms=now_ms, bottleneck=course.id == worst) for course in courses.values())
 
 
-def bottleneck(timeline: Timeline, courses: Mapping[str, Course], path: CriticalPath) -> str | None:
-    """The longest phase of the critical path that ended after the outage."""
+def bottleneck(timeline: Timeline, courses: Mapping[str, Course], path: CriticalPath, window: Stretch | None) -> str | None:
+    """The phase of the critical path that the recovery spent most time in; while that is unmeasured, the longest one after the outage."""
     outage_ms = timeline.outage_ms
     rows = [courses[name] for name in path.phases]
-    ended = [row for row in rows if row.actual_ms is not None and (outage_ms is None or (row.end_ms or 0) > outage_ms)]
-    worst = max(ended, key=lambda row: row.actual_ms or 0, default=None)
+    ended = [row for row in rows if row.end_ms is not None and (outage_ms is None or row.end_ms > outage_ms)]
+    worst = max(ended, key=lambda row: _time_in(row, window), default=None)
     return worst.id if worst else None
+
+
+def _time_in(course: Course, window: Stretch | None) -> tuple[int, int]:
+    actual = course.actual_ms or 0
+    if window is None:
+        return actual, actual
+    return total(within([(course.start_ms or 0, course.end_ms or 0)], *window)), actual
 
 
 def _phase_row(course: Course, asked: Mapping[str, Question], *, told: Mapping[str, set[str]], now_ms: int, bottleneck: bool) -> PhaseRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, Literal
 
 from drill.model.events import Fact, Kind
@@ -72,15 +73,20 @@ def _steps(ground: Ground) -> Iterator[FindingRow]:
                 "V102", "warning", f"{name} needed {len(work.tries)} tries ({', '.join(row.state for row in work.tries)}).", at_ms=at
             )
     engines = ground.timeline.of(Kind.ENGINE_STARTED)
-    for fact in engines[1:]:
-        yield _row("V110", "warning", f"The engine died and was started again on {fact.data['host']}.", at_ms=ground.timeline.ms(fact))
+    held = [fact.seq for fact in ground.timeline.of(Kind.DRILL_HELD)]
+    for earlier, fact in pairwise(engines):
+        at, host = ground.timeline.ms(fact), fact.data["host"]
+        if any(earlier.seq < seq < fact.seq for seq in held):
+            yield _row("V123", "info", f"The drill went on after its hold, on {host}.", at_ms=at)
+        else:
+            yield _row("V110", "warning", f"The engine died and was started again on {host}.", at_ms=at)
 
 
 def _answers(ground: Ground) -> Iterator[FindingRow]:
     now_ms = ground.timeline.now_ms
     for question in ground.asked.values():
         who, at = ", ".join(question.asked), question.asked_ms
-        if question.late(now_ms):
+        if question.late(now_ms) and question.state != "expired":
             took = f"{said(question.wait_ms(now_ms))} instead of {said(question.within_ms)}"
             yield _row(
                 "V103", "warning", f"The answer to {question.id} was late: {took}.", fix=f"See why {who} could not answer.", at_ms=at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from drill.model.attempts import Work, works
 from drill.model.clocks import NO_CLOCKS, noticed_ms, shares_of
@@ -43,21 +44,12 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
     outcome, exit_code = outcome_of(timeline)
     undos, best = undo_rows(timeline, tasks), fixes(ground)
     findings = finding_rows(ground, series, undos)
-    rows = phase_rows(timeline, phases, asked, path)
+    rows = phase_rows(timeline, phases, asked, path, window=recovery.window)
     report = Report(
-        drill=timeline.planned.drill,
-        scenario=timeline.plan.scenario,
-        title=title_of(timeline.plan.title),
-        mode=timeline.plan.mode.value,
-        auto_answered=auto_answered(timeline),
+        **_heading(timeline, version),
+        **_moments(timeline, tasks),
         outcome=outcome,
         exit_code=exit_code,
-        zero_at=timeline.zero_at,
-        finished_s=maybe_seconds(timeline.first_ms(Kind.DRILL_FINISHED)),
-        outage_s=maybe_seconds(timeline.outage_ms),
-        detected_s=maybe_seconds(noticed_ms(timeline)),
-        no_return_s=maybe_seconds(_no_return_ms(timeline, tasks)),
-        verdict_s=maybe_seconds(timeline.verdict_ms),
         recovery=None if recovery.window is None else Span(start_s=seconds(recovery.window[0]), end_s=seconds(recovery.window[1])),
         rto=rto,
         rpo=rpo,
@@ -73,9 +65,33 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         fixes=best,
         findings=findings,
         trend=tuple(trend),
-        evidence=_evidence(timeline, version),
     )
     return report if timeline.measured else untimed(report)
+
+
+def _heading(timeline: Timeline, version: str) -> dict[str, Any]:
+    """What drill it is, and what lets an auditor check it."""
+    plan = timeline.plan
+    return {
+        "drill": timeline.planned.drill,
+        "scenario": plan.scenario,
+        "title": title_of(plan.title),
+        "mode": plan.mode.value,
+        "auto_answered": auto_answered(timeline),
+        "zero_at": timeline.zero_at,
+        "evidence": _evidence(timeline, version),
+    }
+
+
+def _moments(timeline: Timeline, tasks: Mapping[str, Work]) -> dict[str, float | None]:
+    """The single moments a report names."""
+    return {
+        "finished_s": maybe_seconds(timeline.first_ms(Kind.DRILL_FINISHED)),
+        "outage_s": maybe_seconds(timeline.outage_ms),
+        "detected_s": maybe_seconds(noticed_ms(timeline)),
+        "no_return_s": maybe_seconds(_no_return_ms(timeline, tasks)),
+        "verdict_s": maybe_seconds(timeline.verdict_ms),
+    }
 
 
 def _clocks(ground: Ground, recovery: Recovery) -> Clocks:

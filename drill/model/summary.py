@@ -29,7 +29,7 @@ def summary_of(outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequ
 
 def _stopped(outcome: Outcome, phases: Sequence[PhaseRow]) -> Label:
     stuck = next((row for row in phases if row.state in {"failed", "waiting"}), None)
-    at = label(f" at {stuck.title.en}", f"于“{stuck.title.zh}”阶段") if stuck else label("", "")
+    at = label(f" at “{stuck.title.en}”", f"于“{stuck.title.zh}”阶段") if stuck else label("", "")
     words = {
         "declined": (f"The drill was declined{at.en}; nothing was touched.", f"演练{at.zh}被拒绝，未做任何变更。"),
         "aborted": (f"The drill was aborted{at.en} and undone.", f"演练{at.zh}中止并已回退。"),
@@ -58,8 +58,8 @@ def _cause(phases: Sequence[PhaseRow]) -> Label | None:
     budget = "" if worst.budget_s is None else f" of {said(milliseconds(worst.budget_s))}"
     budget_zh = "" if worst.budget_s is None else f"（预算 {said(milliseconds(worst.budget_s))}）"
     return label(
-        f"The longest part was {worst.title.en}: {took}{budget}, {waited}% of it waiting for people.",
-        f"用时最长的是“{worst.title.zh}”：{took}{budget_zh}，其中 {waited}% 在等待人工。",
+        f"The largest part went into “{worst.title.en}”: {took}{budget}, {waited}% of that waiting for people.",
+        f"耗时最多的是“{worst.title.zh}”：{took}{budget_zh}，其中 {waited}% 在等待人工。",
     )
 
 

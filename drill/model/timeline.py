@@ -13,6 +13,7 @@ from drill.model.plan import Mode, Plan
 MEASUREMENTS: Final = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED})
 _RETURNS: Final = (Kind.OUTAGE_ENDED, Kind.UNDO_DONE, Kind.UNDO_FAILED, Kind.DRILL_FINISHED)
 """From here on a service that answers may do so because the old side came back."""
+_LIFTS: Final = (Kind.DRILL_HELD, Kind.OPERATOR_DECIDED, Kind.FAILBACK_STARTED)
 
 
 def boot_of(epoch: str) -> str:
@@ -113,9 +114,15 @@ class Timeline:
         return min(places, default=None)
 
     @property
+    def abort_ms(self) -> int | None:
+        """When the abort in force was asked for: one that no hold, decision or failback has followed."""
+        since = max((fact.seq for fact in self.of(*_LIFTS)), default=0)
+        return next((self.ms(fact) for fact in self.of(Kind.ABORT_REQUESTED) if fact.seq > since), None)
+
+    @property
     def cut_ms(self) -> int | None:
-        """The end of the failover: the failback began, or the old side came back without one. Later losses are not the failover's."""
-        places = [ms for ms in (self.first_ms(Kind.FAILBACK_STARTED), self.returned_ms) if ms is not None]
+        """The end of the failover: the failback began, an abort turned it round, or the old side came back. Later losses do not count."""
+        places = [ms for ms in (self.first_ms(Kind.FAILBACK_STARTED), self.abort_ms, self.returned_ms) if ms is not None]
         return min(places, default=None)
 
     @property

@@ -60,10 +60,12 @@ def all_series(timeline: Timeline) -> dict[str, Series]:
         if fact.data["user_view"]:
             users.add(fact.data["probe"])
     every = {probe.id: milliseconds(probe.every_s) for probe in timeline.plan.probes}
-    return {
-        name: Series(name, name in users, every.get(name) or _usual_step(rows), tuple(sorted(rows, key=lambda shot: shot[:2])))
-        for name, rows in shots.items()
-    }
+    out = {}
+    for name, rows in shots.items():
+        rows.sort(key=lambda shot: shot[:2])
+        usual = _usual_step(rows) if rows else every[name]  # a detector asks its probe at its own rhythm
+        out[name] = Series(name, name in users, every.get(name, usual) if name in users else usual, tuple(rows))
+    return out
 
 
 def _shot(timeline: Timeline, fact: Fact) -> Shot:
@@ -76,7 +78,7 @@ def _shot(timeline: Timeline, fact: Fact) -> Shot:
 
 
 def _usual_step(shots: Sequence[Shot]) -> int:
-    steps = sorted(later.due - earlier.due for earlier, later in pairwise(sorted(shots)))
+    steps = sorted(later.due - earlier.due for earlier, later in pairwise(shots))
     return max(1, steps[len(steps) // 2]) if steps else 1000
 
 

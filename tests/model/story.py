@@ -188,7 +188,7 @@ class _Teller(Pen):
             self.say(self.go_to(0.6), Kind.UNDO_DONE, f"{step}/undone", **where_of(step))
         self.say(self.t, Kind.OUTAGE_ENDED, "outage/primary/ended", site="primary")
         self.close_phase("rebuild", "failed")
-        measured = Measured(outage_s=outage_s, recovered_s=self.t + 0.1, promoted_s=None)
+        measured = Measured(outage_s=outage_s, recovered_s=self.t - 0.02, promoted_s=None, thawed=True)
         measure(self, measured, until_s=self.go_to(2.0))
         self._finish("aborted", 4)
 

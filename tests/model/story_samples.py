@@ -27,6 +27,8 @@ class Measured:
     promoted_s: float | None
     home_s: float = float("inf")
     dips: tuple[tuple[float, float], ...] = ()
+    thawed: bool = False
+    """It came back because the frozen site was let go, which then answers what was asked before."""
 
     def serving(self, at: float) -> str:
         """The site that answers users, or nothing."""
@@ -81,6 +83,8 @@ def _sample(pen: Pen, measured: Measured, name: str, *, until_s: float) -> None:
         sent = due + 0.001
         site = measured.serving(sent)
         received = sent + (0.012 if site else DEADLINE_S)
+        if not site and measured.thawed and measured.recovered_s is not None and sent > measured.recovered_s - DEADLINE_S:
+            site, received = "primary", measured.recovered_s + 0.001
         if received > until_s or (gap and gap[0] <= sent < gap[1]) or pen.lost(sent):
             continue
         mono_s, boot = pen.mono(due)

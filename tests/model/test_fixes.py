@@ -36,7 +36,7 @@ def test_a_late_answer_is_the_first_thing_to_fix_and_says_what_it_would_have_giv
 
     fix = best(report)
 
-    assert fix.title.en == "Answer Rebuild + Data within 4.0 s"
+    assert fix.title.en == "Answer “Rebuild + Data” within 4.0 s"
     assert fix.saves_s == 8.0
     assert fix.rto_would_be_s == pytest.approx((report.rto.actual_s or 0) - 8.0)
     assert (report.rto.met, fix.would_meet) == (False, True)
@@ -64,7 +64,7 @@ def test_what_came_after_the_recovery_saves_nothing() -> None:
 def test_a_retry_is_worth_the_tries_before_the_last() -> None:
     report = summarize(Story(every_s=0.2, retried=True).facts(), version="1")
 
-    assert best(report).title.en == "Make Build capacity succeed at the first try"
+    assert best(report).title.en == "Make “Build capacity” succeed at the first try"
     assert best(report).saves_s == pytest.approx(2.1)
 
 
@@ -108,4 +108,4 @@ def test_a_declined_drill_names_the_answer_to_settle() -> None:
     report = summarize(facts, version="1")
 
     assert Kind.DECLINED in {fact.kind for fact in facts}
-    assert best(report).title.en == "Settle Go or no-go before the next drill"
+    assert best(report).title.en == "Settle why “Go or no-go” was declined"

@@ -145,7 +145,7 @@ def test_a_phase_is_its_work_and_its_wait() -> None:
     assert phase(report, "outage").human_s == 0.0
 
 
-def test_the_bottleneck_is_the_longest_phase_on_the_critical_path_after_the_outage() -> None:
+def test_the_bottleneck_is_the_phase_of_the_critical_path_that_the_recovery_spent_most_time_in() -> None:
     report = read(Story(every_s=0.2).facts())
 
     assert [row.id for row in report.phases if row.bottleneck] == ["rebuild"]
@@ -187,6 +187,18 @@ def test_a_killed_engine_leaves_an_interrupted_try() -> None:
     assert (step.state, step.attempts, [row.state for row in step.tries]) == ("succeeded", 2, ["interrupted", "succeeded"])
     assert (step.tries[0].end_s or 0) < step.tries[1].start_s
     assert {"V102", "V110"} <= {row.code for row in report.findings}
+
+
+def test_an_engine_that_comes_for_a_decision_after_a_hold_did_not_die() -> None:
+    drafts = redrafted(FACTS["held"])
+    last = drafts[-1]
+    started = {"pid": 9, "host": "laptop", "version": "1"}
+    drafts.append(Draft(Kind.ENGINE_STARTED, "engine", "engine/9", started, last.at, last.mono_s, "b00t1-301-12"))
+
+    codes = {row.code for row in read(seal_all("d", drafts)).findings}
+
+    assert "V123" in codes
+    assert "V110" not in codes
 
 
 def test_a_step_waiting_for_its_retry_is_running() -> None:
