@@ -57,10 +57,10 @@ def down() -> None:
     Example:
       drill sandbox down
     """
-    from drill.sandbox.world import take_down
     from drill.settings import Settings
+    from drill.wiring.worlds import clear_ground
 
-    take_down(Settings.load().home)
+    clear_ground(Settings.load())
     click.echo("the sandbox is gone: no process, port or directory of it is left")
 
 

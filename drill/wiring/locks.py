@@ -38,7 +38,7 @@ def engine_holder(settings: Settings) -> Holder | None:
 
 @contextmanager
 def engine_lock(settings: Settings, drill: str) -> Iterator[None]:
-    """Hold the engine's lock. Raises: PreflightFailed: a live engine holds it (F030, names drill and pid)."""
+    """Hold the engine's lock. Raises: PreflightFailed: a live engine holds it (F050, names drill and pid)."""
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "engine.lock").open("a+", encoding="utf-8") as file:
         try:
@@ -55,7 +55,7 @@ def engine_lock(settings: Settings, drill: str) -> Iterator[None]:
 
 
 def refuse_if_held(settings: Settings) -> None:
-    """Raises: PreflightFailed: a live engine runs on this home (F030, names drill and pid)."""
+    """Raises: PreflightFailed: a live engine runs on this home (F050, names drill and pid)."""
     holder = engine_holder(settings)
     if holder is not None:
         raise _held(holder)
@@ -64,6 +64,6 @@ def refuse_if_held(settings: Settings) -> None:
 def _held(holder: Holder) -> PreflightFailed:
     return PreflightFailed(
         f"the drill {holder.drill} is running here (pid {holder.pid}).",
-        code="F030",
+        code="F050",
         fix="Wait for it, look with `drill watch`, or stop it with `drill abort`.",
     )

@@ -82,7 +82,7 @@ def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str, aut
 def open_session(records: Records, drill: str, *, report_dir: Path, say: Callable[[str], None], phone: str = "auto") -> Iterator[Session]:
     """Start, or go on with, a planned drill in this process. The caller follows the journal and then calls `close`.
 
-    Raises: PreflightFailed: another engine runs here (F030), or the ground cannot be made ready.
+    Raises: PreflightFailed: another engine runs here (F050), or the ground cannot be made ready.
     """
     settings, plan = records.settings, records.plan(drill)
     with engine_lock(settings, drill):

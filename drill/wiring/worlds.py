@@ -104,6 +104,15 @@ def open_grounds(settings: Settings, plan: Plan, *, drill: str, say: Callable[[s
     return _sandbox_grounds(settings, plan, drill, _sandbox(settings, drill, say, phone))
 
 
+def clear_ground(settings: Settings) -> None:
+    """End and remove the sandbox and everything a dead engine of this home left. Raises: Fatal: something stays."""
+    from drill.adapters.ansible_leftovers import end_leftovers
+    from drill.sandbox.world import take_down
+
+    take_down(settings.home)
+    end_leftovers(settings.mark())
+
+
 def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: str | None) -> Sandbox:
     from drill.sandbox.world import Sandbox
 
