@@ -21,6 +21,7 @@ from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Messenger, Secrets, World
 from drill.model.progress import Progress
 from drill.model.report import Report
+from drill.model.verdict import exit_code_for
 from drill.steps.base import Step
 
 _HOLD_POLL_S = 0.1
@@ -186,8 +187,7 @@ class DrillCrew:
             declined = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
             return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
         report = self._hooks.publish()
-        met = report.rto.met is True and report.rpo.met is not False and (report.rpo.met is True or self._plan.canary is None)
-        return self._end("finished", 5 if left else 0 if met else 1, left=left)
+        return self._end("finished", exit_code_for("finished", rto=report.rto, rpo=report.rpo, left=left), left=left)
 
     def _not_undone(self) -> list[str]:
         failed = self._recorder.look(lambda progress: [step for step, row in progress.steps.items() if row.undone == "failed"])

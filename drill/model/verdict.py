@@ -44,6 +44,8 @@ def exit_code_for(outcome: Outcome, *, rto: Rto, rpo: Rpo, left: Sequence[str] =
     """
     if left or outcome in {"held", "running"}:
         return PERSON_NEEDED
+    if outcome == "refused":
+        return REFUSED
     if outcome in {"declined", "aborted", "failed"}:
         return UNDONE
     return MET if dry_run or (rto.met is True and rpo.met is True) else NOT_MET
@@ -62,7 +64,7 @@ def _last_line(report: Report) -> Label:
         return label("Dry run finished: every phase would run. Nothing was measured.", "预演完成：所有阶段均可执行。未做任何测量。")
     if report.outcome in {"finished", "running"}:
         return both(rto_sentence(report.rto), rpo_sentence(report.rpo))
-    if report.exit_code == REFUSED:
+    if report.outcome == "refused":
         return refusal(report.findings)
     word = _ENDED[report.outcome]
     return both(word, _LEFT) if report.exit_code == PERSON_NEEDED and report.outcome != "held" else word

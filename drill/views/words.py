@@ -33,6 +33,7 @@ STATES: Final[Mapping[str, Label]] = {
 OUTCOMES: Final[Mapping[str, Label]] = {
     "running": both("Running", "进行中"),
     "finished": both("Finished", "已完成"),
+    "refused": both("Refused before anything was touched", "启动前被拒绝，未做任何变更"),
     "declined": both("Declined", "被否决"),
     "aborted": both("Aborted", "已中止"),
     "held": both("On hold", "挂起"),
