@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 
@@ -72,10 +72,11 @@ class TerraformChange:
 
 @dataclass(frozen=True)
 class TerraformPlan:
-    """A saved plan. `sha256` is of the plan file."""
+    """A saved plan. `sha256` is of the plan file; `outputs` are those that are known before it is applied and no secret."""
 
     changes: tuple[TerraformChange, ...]
     sha256: str
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

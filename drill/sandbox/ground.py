@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import DatabaseAccess
 from drill.sandbox.layout import LOOPBACK
 from drill.sandbox.postgres import DATABASE, ROLE
-from drill.sandbox.world import Sandbox
 
 _TAGS = {"drill": "allowed"}
 _CONTROLS = {
@@ -23,10 +22,28 @@ _CONTROLS = {
 }
 
 
-class _Sites:
-    """Which region a site is. Every lookup of an unknown site is the scenario's fault and says so."""
+class Handle(Protocol):
+    """What these ports need of a sandbox: the running one, or a stand-in that describes it."""
 
-    def __init__(self, sandbox: Sandbox, regions: Mapping[str, str]) -> None:
+    @property
+    def details(self) -> dict[str, Any]:
+        """Where everything is."""
+
+    @property
+    def control(self) -> list[str]:
+        """Argument vector of the remote control."""
+
+    def status(self) -> dict[str, Any]:
+        """How every region is now."""
+
+    def ask(self, verb: str, *, timeout_s: float = ..., **fields: Any) -> dict[str, Any]:
+        """Have something done. Raises: Fatal: it is refused."""
+
+
+class _Sites:
+    """Which region a site is. Every lookup of an unknown site or region is the scenario's fault and says so."""
+
+    def __init__(self, sandbox: Handle, regions: Mapping[str, str]) -> None:
         self._sandbox = sandbox
         self._regions = dict(regions)
 
@@ -38,12 +55,20 @@ class _Sites:
             raise Fatal(f"the sandbox has no site {site!r}.", code="A250", fix=f"Its sites are {known}.") from None
 
     def _live(self, site: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._sandbox.status()["regions"][self._region(site)]
-        return found
+        return self._of(site, self._sandbox.status()["regions"])
 
     def _details(self, site: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._sandbox.details["regions"][self._region(site)]
-        return found
+        return self._of(site, self._sandbox.details["regions"])
+
+    def _of(self, site: str, regions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        region = self._region(site)
+        if region not in regions:
+            raise Fatal(
+                f"the sandbox has no region {region!r}, where '{site}' should be.",
+                code="A250",
+                fix=f"Its regions are {', '.join(regions)}.",
+            )
+        return regions[region]
 
 
 class SandboxOutage(_Sites):

@@ -53,6 +53,10 @@ class Step(Generic[P]):
         """What running it now would change; changes nothing. Empty: nothing is left to do."""
         raise NotImplementedError
 
+    def foresee(self, params: P, world: World) -> Outputs:
+        """Those of its outputs that are known before it runs, so that a dry run can look at later steps; changes nothing."""
+        return {}
+
     def run(self, params: P, world: World, attempt: Attempt) -> Outputs:
         """Do it and return what later steps may use. Raises: StepError."""
         raise NotImplementedError

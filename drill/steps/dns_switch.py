@@ -85,6 +85,10 @@ class DnsSwitch(Step[DnsSwitchParams]):
         detail = f"{site}: {', '.join(present.values)} -> {target}, TTL {present.ttl_s}s -> {format_duration(params.ttl)}"
         return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="automatic", marks=self.marks)]
 
+    def foresee(self, params: DnsSwitchParams, world: World) -> Outputs:
+        wanted = list(_wanted_values(params, world))
+        return {"after": wanted, "values": wanted, "ttl_s": int(params.ttl)}
+
     def run(self, params: DnsSwitchParams, world: World, attempt: Attempt) -> Outputs:
         before, after = _decide(params, world, attempt)
         started_s = world.clock.mono_s()

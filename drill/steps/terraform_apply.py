@@ -32,6 +32,9 @@ class TerraformApply(Step[TerraformApplyParams]):
     def preview(self, params: TerraformApplyParams, world: World) -> list[Effect]:
         return [_effect(params.site, change) for change in world.terraform.preview(params.module, params.variables).changes]
 
+    def foresee(self, params: TerraformApplyParams, world: World) -> Outputs:
+        return world.terraform.preview(params.module, params.variables).outputs
+
     def run(self, params: TerraformApplyParams, world: World, attempt: Attempt) -> Outputs:
         attempt.register_undo({"undo": "destroy", "module": params.module, "site": params.site})
         workspace = Workspace(attempt.drill, attempt.step, params.module, params.variables)
