@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 from drill.model.effects import Effect, Verb
-from drill.model.errors import Fatal, Retryable
+from drill.model.errors import Fatal, PreflightFailed, Retryable
 from drill.model.events import Fact, Kind
 from drill.model.ports import InboundMessage, OutboundMessage, PlayResult, RecordSet, Sample, SendResult, TaskEvent, World
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
@@ -323,3 +323,34 @@ class FakeOutage:
 
     def isolated(self, site: str) -> bool:
         return site in self.cut
+
+
+class FakeSecrets:
+    """Values by name (port Secrets)."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
+
+    def get(self, reference: str) -> str:
+        name = reference.removeprefix("secret:")
+        if name not in self.values:
+            raise PreflightFailed(f"the secret {name} is not set.", code="F010", fix=f"Set DRILL_SECRET_{name}.")
+        return self.values[name]
+
+
+class FakeArtifacts:
+    """Kept output in memory (port Artifacts)."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], tuple[str, bytes]] = {}
+
+    def put(self, drill: str, name: str, content: bytes) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.kept.setdefault((drill, sha256), (name, content))
+        return sha256
+
+    def get(self, drill: str, sha256: str) -> bytes:
+        return self.kept[drill, sha256][1]
+
+    def names(self, drill: str) -> Mapping[str, str]:
+        return {sha256: name for (owner, sha256), (name, _) in self.kept.items() if owner == drill}

@@ -9,7 +9,7 @@ from typing import Any
 from drill.engine.expressions import render, visible_steps
 from drill.engine.record import Recorder
 from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, StepError
-from drill.model.events import Fact, Kind
+from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Plan, PlannedStep
 from drill.model.ports import Artifacts, World
 from drill.model.progress import Progress, StepProgress
@@ -102,16 +102,16 @@ class StepRunner:
         row = self._look(planned)
         if row.state in {"succeeded", "skipped"}:
             return {"status": "ok"}
-        if self.recorder.look(lambda progress: bool(progress.abort)):
+        if row.running is not None:
+            where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": row.running}
+            self.recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
+        if self.recorder.look(aborting):
             return {"status": "stopped"}
         if planned.skip:
             self.recorder.say(
                 Kind.STEP_SKIPPED, f"{planned.id}/skipped", phase=planned.phase, step=planned.id, reason="the scenario says skip"
             )
             return {"status": "ok"}
-        if row.running is not None:
-            where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": row.running}
-            self.recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
         return None
 
     def resolve(self, planned: PlannedStep) -> Any:
@@ -138,43 +138,50 @@ class StepRunner:
         attempt = StepAttempt(self.recorder, planned, number=number, artifacts=self.artifacts)
         try:
             outputs = step.run(self.resolve(planned), self.world, attempt)
+            self.recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), **where)
         except StepError as error:
             return self._failed(planned, number, error)
         except JournalBroken:
             raise
         except Exception as error:  # noqa: BLE001 - recorded as the failure of this step, with its type; nothing is swallowed
-            return self._failed(planned, number, _bug(error))
-        self.recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), **where)
+            return self._failed(planned, number, bug(error))
         return {"status": "ok"}
 
     def _failed(self, planned: PlannedStep, number: int, error: StepError) -> Result | None:
-        where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
-        self.recorder.say(
+        """Write the failure and what follows from it in one transaction: a crash cannot fall between the two."""
+        failures = self._look(planned).failed_attempts + 1
+        stopped = self.recorder.look(aborting)
+        again = not stopped and (error.retryable or error.in_doubt) and failures <= planned.retries
+        wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
+        follows = [] if stopped else [self._retry(planned, number + 1, wait_s) if again else self._give_up(planned, number, error)]
+        self.recorder.say_all([self._failure(planned, number, error), *follows])
+        if stopped or (again and not self._rest(wait_s)):
+            return {"status": "stopped"}
+        return None if again else {"status": "failed", "code": error.code}
+
+    def _failure(self, planned: PlannedStep, number: int, error: StepError) -> Draft:
+        return self.recorder.draft(
             Kind.STEP_FAILED,
             f"{planned.id}/{number}/failed",
+            phase=planned.phase,
+            step=planned.id,
+            attempt=number,
             code=error.code,
             error=error.what,
             fix=error.fix,
             retryable=error.retryable,
             in_doubt=error.in_doubt,
-            **where,
         )
-        failures = self._look(planned).failed_attempts
-        stopped = self.recorder.look(lambda progress: bool(progress.abort))
-        if stopped:
-            return {"status": "stopped"}
-        if (error.retryable or error.in_doubt) and failures <= planned.retries:
-            wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
-            self.recorder.say(Kind.STEP_RETRY_SCHEDULED, f"{planned.id}/{number}/retry", wait_s=wait_s, **{**where, "attempt": number + 1})
-            return None if self._rest(wait_s) else {"status": "stopped"}
-        self.recorder.say(
-            Kind.ABORT_REQUESTED,
-            f"abort/step/{planned.id}/{number}",
-            reason=f"{planned.id} failed: {error.what}",
-            channel="engine",
-            step=planned.id,
+
+    def _retry(self, planned: PlannedStep, number: int, wait_s: float) -> Draft:
+        where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
+        return self.recorder.draft(Kind.STEP_RETRY_SCHEDULED, f"{planned.id}/{number - 1}/retry", wait_s=wait_s, **where)
+
+    def _give_up(self, planned: PlannedStep, number: int, error: StepError) -> Draft:
+        reason = f"{planned.id} failed: {error.what}"
+        return self.recorder.draft(
+            Kind.ABORT_REQUESTED, f"abort/step/{planned.id}/{number}", reason=reason, channel="engine", step=planned.id
         )
-        return {"status": "failed", "code": error.code}
 
     def _rest(self, wait_s: float) -> bool:
         until_s = self.recorder.clock.mono_s() + wait_s
@@ -190,7 +197,8 @@ def aborting(progress: Progress) -> bool:
     return bool(progress.abort)
 
 
-def _bug(error: Exception) -> StepError:
+def bug(error: Exception) -> StepError:
+    """An unexpected exception as the failure of a step (A900); one of ours keeps its words."""
     if isinstance(error, DrillError):
         return Fatal(error.what, code=error.code, fix=error.fix)
     return Fatal(f"an unexpected {type(error).__name__}: {error}", code="A900", fix="This is a bug of ours: report it with `drill logs`.")
