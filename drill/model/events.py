@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Final
 
 from drill.model.errors import JournalBroken
@@ -192,16 +193,28 @@ def fact_from_row(row: Mapping[str, Any]) -> Fact:
     Raises: JournalBroken: a field is missing or not of its type.
     """
     try:
-        at = datetime.fromisoformat(row["at"])
-        return Fact(
-            row["drill"], row["seq"], at, row["mono_s"], row["epoch"], row["by"], Kind(row["kind"]), row["key"], row["data"], row["digest"]
-        )
+        fact = Fact(**{**{name: row[name] for name in _FIELDS}, "at": datetime.fromisoformat(row["at"]), "kind": Kind(row["kind"])})
     except (KeyError, TypeError, ValueError) as error:
-        raise JournalBroken(
-            f"a row of the journal cannot be read: {error}.",
-            code="J003",
-            fix="Use the release that wrote it, or restore the file from a copy.",
-        ) from error
+        raise _unreadable(error) from error
+    wrong = [name for name, kinds in _FIELDS.items() if not isinstance(getattr(fact, name), kinds) or isinstance(getattr(fact, name), bool)]
+    if wrong or fact.at.tzinfo is None or not isfinite(fact.mono_s):
+        raise _unreadable(f"{', '.join(wrong) or 'its time'} is not what it should be")
+    return fact
+
+
+_FIELDS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    **dict.fromkeys(("drill", "epoch", "by", "key", "digest"), str),
+    "seq": int,
+    "at": datetime,
+    "mono_s": (int, float),
+    "kind": Kind,
+    "data": dict,
+}
+
+
+def _unreadable(why: object) -> JournalBroken:
+    fix = "Use the release that wrote it, or restore the file from a copy."
+    return JournalBroken(f"a row of the journal cannot be read: {why}.", code="J003", fix=fix)
 
 
 def check_chain(facts: Iterable[Fact]) -> tuple[int, str]:
@@ -217,7 +230,7 @@ def check_chain(facts: Iterable[Fact]) -> tuple[int, str]:
                 code="J002",
                 fix="Restore the journal from a copy; do not resume it.",
             )
-        if digest_of(fact, previous) != fact.digest:
+        if not _written_so(fact, previous):
             raise JournalBroken(
                 f"fact {fact.seq} ({fact.kind}) is not what was written: its digest differs.",
                 code="J001",
@@ -225,3 +238,10 @@ def check_chain(facts: Iterable[Fact]) -> tuple[int, str]:
             )
         seq, previous = fact.seq, fact.digest
     return seq, previous
+
+
+def _written_so(fact: Fact, previous: str) -> bool:
+    try:
+        return digest_of(fact, previous) == fact.digest
+    except ValueError:  # NaN or infinity, which no fact was ever written with
+        return False
