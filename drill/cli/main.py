@@ -49,6 +49,7 @@ _COMMANDS = {
     "init": _Entry("drill.cli.init", "command", "Write a first scenario to start from."),
     "completion": _Entry("drill.cli.completion", "command", "Print shell completion for bash, zsh or fish."),
     "version": _Entry("drill.cli.completion", "version", "Print the version."),
+    "dead-man": _Entry("drill.cli.dead_man", "command", "End an outage whose engine is gone (started by the engine).", hidden=True),
     "observe": _Entry("drill.cli.observe", "command", "Take a drill's samples (started by the engine).", hidden=True),
 }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXIT_HELD, EXIT_BROKEN, EXIT_STOPPED = 5, 6, 130
 
 
-def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, phone: str = "auto", keep: bool = False) -> int:
+def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, phone: str | None = None, keep: bool = False) -> int:
     """Start, or go on with, a drill; returns its exit code."""
     from drill.wiring.sessions import open_session
 
@@ -36,7 +36,9 @@ def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None
         ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=trouble.none, after=last if last > 1 else 0)
         if ended is None:
             click.echo(f"error: [D901] the engine gave the drill up: {trouble.text}", err=True)
-            click.echo(f"What was done is in the journal; `drill abort {drill}` takes it back.", err=True)
+            click.echo(
+                f"What was done is in the journal; `drill resume {drill}` tries again, `drill abort {drill}` takes it back.", err=True
+            )
             session.close(keep_ground=True)
             return _leave(EXIT_BROKEN)
         held = ended.kind is Kind.DRILL_HELD

@@ -43,6 +43,8 @@ class Hooks:
     """Returns when every sample taken is written."""
     canary_ranges: Callable[[str, int], Sequence[tuple[int, int]]]
     """Which canary rows a site holds, up to a row number."""
+    arm_dead_man: Callable[[], None]
+    """Start the watch that ends the outage when this engine is gone."""
     warm: Callable[[], None]
     """Load and connect what is slow to start, before any clock runs."""
     publish: Callable[[], Report]
@@ -94,6 +96,7 @@ class DrillCrew:
         return self._end("refused", 3, left=[])
 
     def begin(self) -> Result:
+        self._hooks.arm_dead_man()
         self._hooks.start_observer()
         self._hooks.warm()
         self._recorder.say(Kind.DRILL_STARTED, "started")

@@ -46,16 +46,19 @@ class _DurableSlots:
 
 
 @DBOS.workflow(name="drill.v1", max_recovery_attempts=1000)  # type: ignore[untyped-decorator]
-async def _drill_v1(plan: dict[str, Any]) -> Result:
-    drill = DBOS.workflow_id
-    if _crew_of is None or drill is None:
+async def _drill_v1(drill: str, plan: dict[str, Any]) -> Result:
+    if _crew_of is None:
         raise RuntimeError("the engine was launched without a crew")
     parsed = Plan.model_validate(plan)
     return await Conductor(parsed, slots=_DurableSlots(), crew=_crew_of(drill, parsed)).conduct()
 
 
 class DurableEngine:
-    """The embedded engine of one process. One per process, and one live process per SQLite file."""
+    """The embedded engine of one process. One per process, and one live process per SQLite file.
+
+    A drill is one workflow. When a bug of ours ends that workflow, the drill gets another life: a new workflow that plays the same plan
+    over; since every node reads the journal before it works, nothing that was done is done again.
+    """
 
     def __init__(self, database: sa.Engine, *, executor: str, crew_of: Callable[[str, Plan], Crew]) -> None:
         global _crew_of  # noqa: PLW0603 - DBOS finds workflows by module-level functions; this is their only way to a crew
@@ -65,7 +68,7 @@ class DurableEngine:
             "system_database_engine": database,
             "application_version": APPLICATION_VERSION,
             "executor_id": executor,
-            "log_level": "ERROR",
+            "log_level": "CRITICAL",  # what fails is in the journal, or said by `failure`
             "notification_listener_polling_interval_sec": 0.1,
             "serializer": DBOSPortableJSONSerializer(),
         }
@@ -75,20 +78,35 @@ class DurableEngine:
         """Start; what this executor left unfinished goes on by itself."""
         DBOS.launch()
 
-    def start(self, drill: str, plan: Plan) -> None:
-        """Begin a drill, or attach to it when it is known already."""
-        with SetWorkflowID(drill):
-            DBOS.start_workflow(_drill_v1, plan.model_dump(mode="json"))
-
-    def known(self, drill: str) -> bool:
-        """Whether the drill was ever started."""
-        return DBOS.get_workflow_status(drill) is not None
+    def play(self, drill: str, plan: Plan) -> None:
+        """Begin a drill; go on with it when it has begun; give it another life when a bug had ended it."""
+        life = self._life(drill)
+        if life == 0 or self._status(drill, life) == "ERROR":
+            with SetWorkflowID(_workflow_id(drill, life + 1)):
+                DBOS.start_workflow(_drill_v1, drill, plan.model_dump(mode="json"))
 
     def failure(self, drill: str) -> str:
         """Why the engine gave the drill up, or an empty text: set only for a bug of ours."""
-        status = DBOS.get_workflow_status(drill)
+        life = self._life(drill)
+        status = DBOS.get_workflow_status(_workflow_id(drill, life)) if life else None
         return str(status.error) if status is not None and status.error is not None else ""
+
+    @staticmethod
+    def _life(drill: str) -> int:
+        life = 0
+        while DBOS.get_workflow_status(_workflow_id(drill, life + 1)) is not None:
+            life += 1
+        return life
+
+    @staticmethod
+    def _status(drill: str, life: int) -> str:
+        status = DBOS.get_workflow_status(_workflow_id(drill, life))
+        return str(status.status) if status is not None else ""
 
     def stop(self) -> None:
         """End the engine's threads; a drill that has not ended stays resumable."""
         DBOS.destroy()
+
+
+def _workflow_id(drill: str, life: int) -> str:
+    return drill if life == 1 else f"{drill}~{life}"

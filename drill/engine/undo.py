@@ -30,9 +30,10 @@ class Undoer:
 
     def undo_all(self) -> list[str]:
         """Undo in the reverse order of registration; returns what is left for a person, empty when all is back."""
-        return [left for step_id, undo in self._recorder.look(lambda progress: progress.undos()) if (left := self._undo(step_id, undo))]
+        return [left for step_id, undo in self._recorder.look(lambda progress: progress.undos()) if (left := self.undo(step_id, undo))]
 
-    def _undo(self, step_id: str, undo: Mapping[str, Any]) -> str:
+    def undo(self, step_id: str, undo: Mapping[str, Any]) -> str:
+        """Undo one step; returns what is left for a person, empty when it is back."""
         planned = self._runner.plan.step(step_id)
         where = {"phase": planned.phase, "step": step_id}
         last: DrillError | None = None

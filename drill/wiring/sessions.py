@@ -24,6 +24,7 @@ from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.report import Report
 from drill.steps.base import registry
+from drill.wiring.dead_men import EngineLife
 from drill.wiring.desks import people_of
 from drill.wiring.locks import engine_lock
 from drill.wiring.observers import DrillObserver
@@ -42,6 +43,7 @@ class Session:
     plan: Plan
     report_dir: Path
     grounds: Grounds
+    life: EngineLife
     failure: Callable[[], str]
     settled: threading.Event
     _stack: ExitStack = field(repr=False)
@@ -54,6 +56,7 @@ class Session:
         """End everything of this session; `keep_ground` leaves the sandbox serving, as a hold needs it."""
         self._stack.close()
         DrillObserver(self.records.settings, self.drill).stop()
+        self.life.stop(wait=bool(self.records.progress(self.drill).outcome))
         if not keep_ground:
             self.grounds.release(self.drill)
 
@@ -62,11 +65,11 @@ class Session:
         self.settled.wait(_SETTLE_WITHIN_S)
 
     def kill_children(self) -> None:
-        """End what this process runs at once: tools and the observer, never the sandbox, which a resume needs."""
-        supervisor = self.grounds.sandbox.details.get("pid") if self.grounds.sandbox else None
+        """End what this process runs at once: tools and the observer, but neither the dead man nor the sandbox, which a resume needs."""
+        spared = {self.life.pid(), self.grounds.sandbox.details.get("pid") if self.grounds.sandbox else None}
         for child in psutil.Process().children():
             with suppress(psutil.NoSuchProcess):
-                for process in [*child.children(recursive=True), child] if child.pid != supervisor else ():
+                for process in [*child.children(recursive=True), child] if child.pid not in spared else ():
                     process.kill()
 
 
@@ -79,9 +82,10 @@ def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str, aut
 
 
 @contextmanager
-def open_session(records: Records, drill: str, *, report_dir: Path, say: Callable[[str], None], phone: str = "auto") -> Iterator[Session]:
+def open_session(records: Records, drill: str, *, report_dir: Path, say: Callable[[str], None], phone: str | None) -> Iterator[Session]:
     """Start, or go on with, a planned drill in this process. The caller follows the journal and then calls `close`.
 
+    `phone` is how the sandbox's phone answers; without it, going on, it answers as before.
     Raises: PreflightFailed: another engine runs here (F050), or the ground cannot be made ready.
     """
     settings, plan = records.settings, records.plan(drill)
@@ -105,7 +109,9 @@ def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, ground
     recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder=holder)
     recorder.say(Kind.ENGINE_STARTED, f"engine/{records.clock.epoch}", pid=os.getpid(), host=platform.node(), version=__version__)
     people = people_of(records, drill, grounds.secrets)
-    crew = DrillCrew(_kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir))
+    life = EngineLife(settings, drill)
+    life.start()
+    crew = DrillCrew(_kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, life=life))
     if grounds.replies is not None:
         clerk = DeskClerk(Desk(recorder, people), grounds.replies, on_tick=crew.notifier.look_after, on_trouble=_trouble(recorder.say))
         clerk.start()
@@ -113,19 +119,22 @@ def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, ground
     engine = DurableEngine(database_engine(settings.database_url), executor=holder, crew_of=lambda _drill, _plan: crew)
     progress = records.progress(drill)
     if progress.started and not progress.outcome:
+        life.arm()
         DrillObserver(settings, drill).ready()
     engine.launch()
-    if not engine.known(drill):
-        engine.start(drill, plan)
-    return Session(records, drill, plan, report_dir, grounds, failure=lambda: engine.failure(drill), settled=crew.settled, _stack=stack)
+    engine.play(drill, plan)
+    return Session(
+        records, drill, plan, report_dir, grounds, life, failure=lambda: engine.failure(drill), settled=crew.settled, _stack=stack
+    )
 
 
-def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path) -> Kit:
+def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path, life: EngineLife) -> Kit:
     observer = DrillObserver(records.settings, recorder.drill)
     hooks = Hooks(
         start_observer=observer.ready,
         stop_observer=observer.stop,
         canary_ranges=grounds.canary_ranges(recorder.drill),
+        arm_dead_man=life.arm,
         warm=grounds.warm,
         publish=lambda: records.publish(recorder.drill, report_dir),
     )
