@@ -27,9 +27,9 @@ _GRACE_S: Final = 5.0
 _POLL_S: Final = 0.005
 
 
-def owner() -> str:
-    """The present process, told apart from a later one with the same pid: `pid:start`, start in whole milliseconds."""
-    return f"{os.getpid()}:{_start_ms(psutil.Process())}"
+def owner(pid: int | None = None) -> str:
+    """A process, by default the present one, told apart from a later one with the same pid: `pid:start`, start in whole milliseconds."""
+    return f"{pid or os.getpid()}:{_start_ms(psutil.Process(pid))}"
 
 
 def alive(who: str) -> bool:

