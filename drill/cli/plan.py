@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +16,10 @@ from drill.engine.safety import budget_warnings, losing_phases, violations
 from drill.model.critical import CriticalPath, critical_path
 from drill.model.durations import format_duration
 from drill.model.effects import Effect
-from drill.model.errors import PreflightFailed
 from drill.wiring.scenarios import Opened, open_scenario
+
+if TYPE_CHECKING:
+    from drill.wiring.rehearsals import Previews
 
 _REFUSED = 3
 
@@ -30,39 +32,35 @@ _REFUSED = 3
 def plan(scenario: Path, sets: Sequence[str], *, as_json: bool, width: int | None) -> int:
     r"""Show what a scenario would do: phases, steps, gates, changes, the critical path and its slack.
 
-    Nothing is run, touched or written. Exit 0: it may run; 2: it is invalid; 3: it is unsafe.
+    Nothing is run, touched or written: changes are those to a ground that is up and healthy. Exit 0: it may run; 2: it is invalid;
+    3: it is unsafe, or a step would be refused.
 
     \b
     Example:
       drill plan scenarios/sandbox-region-outage.yaml
     """
     opened = open_scenario(scenario, sets=sets)
-    effects, notes = _previewed(opened)
-    broken = violations(opened.plan, opened.kinds, now=datetime.now(UTC), effects=effects)
-    critical = critical_path(opened.plan, losing=losing_phases(opened.plan, opened.kinds, effects))
-    warnings = [*(str(violation) for violation in broken), *budget_warnings(opened.plan, critical), *late_notice(opened), *notes]
+    previews = _previewed(opened)
+    effects, bounded = previews.effects, previews.bounded
+    broken = violations(opened.plan, opened.kinds, now=datetime.now(UTC), effects=bounded)
+    critical = critical_path(opened.plan, losing=losing_phases(opened.plan, opened.kinds, bounded))
+    warnings = [*map(str, broken), *budget_warnings(opened.plan, critical), *late_notice(opened), *previews.notes]
     if as_json:
         click.echo(json.dumps(_document(opened, effects, critical, warnings), ensure_ascii=False, indent=1))
     else:
         columns = width or shutil.get_terminal_size((160, 24)).columns
         _print(opened, effects, critical, warnings, columns)
-    return _REFUSED if broken else 0
+    return _REFUSED if broken or previews.refused else 0
 
 
 command = plan
 
 
-def _previewed(opened: Opened) -> tuple[Mapping[str, Sequence[Effect]], list[str]]:
-    """What the steps would change now; nothing where the ground is not up, which is said."""
+def _previewed(opened: Opened) -> Previews:
     from drill.settings import Settings
-    from drill.wiring.previews import preview_effects
-    from drill.wiring.worlds import open_grounds
+    from drill.wiring.rehearsals import effects_of, rehearsal_world
 
-    try:
-        grounds = open_grounds(Settings.load(), opened.plan, drill="plan", say=lambda _: None)
-    except PreflightFailed as error:
-        return {}, [f"changes are not shown: {error.what}"]
-    return preview_effects(opened.plan, opened.kinds, grounds.world)
+    return effects_of(opened.plan, rehearsal_world(Settings.load(), opened.plan), opened.kinds)
 
 
 def notice_bounds_s(opened: Opened) -> dict[str, float]:

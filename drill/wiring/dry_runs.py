@@ -1,0 +1,103 @@
+"""A dry run: one scenario file read, compiled, held to the safety rules and previewed, its facts kept in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from drill.adapters.clock import SystemClock
+from drill.adapters.journal_memory import MemoryJournal
+from drill.engine.record import Recorder
+from drill.engine.safety import Violation, budget_warnings, losing_phases, violations
+from drill.model.critical import critical_path
+from drill.model.errors import DrillError, ScenarioInvalid
+from drill.model.events import Kind
+from drill.model.plan import Plan
+from drill.model.rehearsal import Look, LookState, NotRehearsed, Rehearsal, looks_of, told_effects
+from drill.settings import EnvironmentSecrets, Settings
+from drill.wiring.rehearsals import Previews, RehearsedWorld, effects_of, rehearsal_world
+from drill.wiring.scenarios import open_scenario
+from drill.wiring.worlds import is_sandbox, resolved_probes
+
+_DRILL = "dry-run"
+
+
+def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str]) -> Rehearsal:
+    """The dry run of one file. Nothing is started that outlives it and nothing is kept."""
+    try:
+        opened = open_scenario(path, sets=overrides, dry_run=True)
+    except ScenarioInvalid as error:
+        return Rehearsal(str(path), findings=error.findings)
+    plan, clock, journal = opened.plan, SystemClock(), MemoryJournal()
+    recorder = Recorder(_DRILL, journal=journal, clock=clock)
+    recorder.say(Kind.DRILL_PLANNED, "planned", plan=plan.model_dump(mode="json"), plan_digest=plan.digest(), started_by="dry run")
+    world = rehearsal_world(settings, plan)
+    previews = effects_of(plan, world, opened.kinds)
+    broken = violations(plan, opened.kinds, now=clock.now(), effects=previews.bounded)
+    looks = [*_secrets(settings, plan), *_probes(plan, world), *_steps(plan, previews), *_rules(plan, previews, broken)]
+    for number, look in enumerate(looks):
+        recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{number}", **look.fact())
+    facts = journal.read(_DRILL)
+    critical = critical_path(plan, losing=losing_phases(plan, opened.kinds, previews.bounded))
+    return Rehearsal(
+        str(path),
+        plan=plan,
+        critical=critical,
+        looks=looks_of(facts),
+        warnings=tuple(budget_warnings(plan, critical)),
+        facts=tuple(facts),
+    )
+
+
+def _secrets(settings: Settings, plan: Plan) -> Iterator[Look]:
+    """Those that are not set here: the drill will need them, a dry run need not have them."""
+    known: dict[str, str] = {}
+    if is_sandbox(plan):
+        from drill.sandbox.blueprint import Blueprint
+
+        known = Blueprint().secrets
+    secrets = EnvironmentSecrets(settings.secrets_file, known)
+    for reference in _referred(plan):
+        try:
+            secrets.get(reference)
+        except DrillError as error:
+            yield Look(reference, "skipped", error.what, code=error.code, fix=error.fix)
+
+
+def _referred(plan: Plan) -> list[str]:
+    found = [reference for contact in plan.contacts for reference in (*contact.sms, *contact.email)]
+    found += [plan.messages.sms.sign] if plan.messages.sms else []
+    found += [plan.canary.postgres] if plan.canary else []
+    return list(dict.fromkeys(reference for reference in found if reference.startswith("secret:")))
+
+
+def _probes(plan: Plan, world: RehearsedWorld) -> Iterator[Look]:
+    """Whether every probe has an address that can be asked; none is."""
+    try:
+        resolved_probes(plan, world.ground, ("127.0.0.1", 53))
+    except DrillError as error:
+        yield Look("probes", _state_of(error), error.what, code=error.code, fix=error.fix)
+
+
+def _state_of(error: DrillError) -> LookState:
+    return "skipped" if isinstance(error, NotRehearsed) else "refused"
+
+
+def _steps(plan: Plan, previews: Previews) -> Iterator[Look]:
+    for step in plan.steps():
+        if step.id in previews.effects:
+            effects = previews.effects[step.id]
+            changes = sum(row.count for row in effects if row.verb != "read")
+            yield Look(step.id, "ready", told_effects(effects), phase=step.phase, changes=changes)
+            continue
+        error = previews.refused.get(step.id) or previews.skipped[step.id]
+        yield Look(step.id, _state_of(error), error.what, phase=step.phase, code=error.code, fix=error.fix)
+
+
+def _rules(plan: Plan, previews: Previews, broken: Sequence[Violation]) -> Iterator[Look]:
+    for rule in broken:
+        phase = plan.step(rule.step).phase if rule.step else ""
+        yield Look(rule.step or "the plan", "refused", rule.what, phase=phase, code=rule.code, fix=rule.fix)
+    changes = sum(row.count for rows in previews.effects.values() for row in rows if row.verb != "read")
+    if not any(rule.code == "P005" for rule in broken):
+        yield Look("limits", "ready", f"{changes} of at most {plan.limits.max_changes} changes")
