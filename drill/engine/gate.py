@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from drill.engine.attempt import Result, aborting
 from drill.engine.record import Recorder
 from drill.model.events import Kind, stamp
 from drill.model.plan import Gate
-from drill.model.progress import GateProgress
+from drill.model.progress import GateProgress, Progress
 
 _POLL_S = 0.05
 
@@ -40,12 +40,11 @@ class GateKeeper:
             if self._recorder.look(aborting):
                 return {"status": "stopped"}
             self._open(gate)
-        self._ask_all(gate)
-        while True:
-            ended = self._ended(gate)
-            if ended:
-                return ended
+        if self._answered(gate) is None:
+            self._ask_all(gate)
+        while (ended := self._answered(gate) or self._watch_the_clock(gate)) is None:
             self._recorder.clock.sleep(_POLL_S)
+        return ended
 
     def _look(self, gate: Gate) -> GateProgress:
         return self._recorder.look(lambda progress: progress.gate(gate.id))
@@ -73,9 +72,9 @@ class GateKeeper:
         if not any(reached) and self._next(gate, row):
             self._escalate(gate, row, why="no provider took the message")
 
-    def _ended(self, gate: Gate) -> Result | None:
+    def _answered(self, gate: Gate) -> Result | None:
         row = self._look(gate)
-        settled = self._settled(row)
+        settled = self._settled(gate, row)
         if settled:
             return settled
         if gate.by == "receipt" and self._asker.delivered(gate):
@@ -84,20 +83,22 @@ class GateKeeper:
             return self._acknowledge(gate, contacts=[], channel="system")
         if len(row.confirmed) >= gate.quorum and gate.by == "person":
             return self._acknowledge(gate, contacts=list(row.confirmed), channel=self._channel(gate))
-        if self._recorder.look(aborting):
-            return {"status": "stopped"}
-        return self._watch_the_clock(gate, row)
+        return {"status": "stopped"} if self._recorder.look(aborting) else None
 
-    @staticmethod
-    def _settled(row: GateProgress) -> Result | None:
-        ends: Mapping[str, Result] = {
-            "acknowledged": {"status": "ok"},
-            "declined": {"status": "declined"},
-            "expired": {"status": "expired"},
-        }
-        return ends.get(row.state)
+    def _settled(self, gate: Gate, row: GateProgress) -> Result | None:
+        """How the journal says it ended: a silence that lets the drill go on lets it go on after a crash too."""
+        if row.overruled or row.state == "acknowledged":
+            return {"status": "ok"}
+        if row.state == "expired":
+            return {"status": "ok" if self._silence_passes(gate) else "expired"}
+        return {"status": "declined"} if row.state == "declined" else None
 
-    def _watch_the_clock(self, gate: Gate, row: GateProgress) -> Result | None:
+    def _silence_passes(self, gate: Gate) -> bool:
+        """Whether nobody's answer is a yes; never before anything was touched."""
+        return gate.silence == "proceed" and not self._recorder.look(untouched)
+
+    def _watch_the_clock(self, gate: Gate) -> Result | None:
+        row = self._look(gate)
         if row.deadline is None:
             raise AssertionError(gate.id)
         now = self._recorder.clock.now()
@@ -120,7 +121,10 @@ class GateKeeper:
     def _escalate(self, gate: Gate, row: GateProgress, *, why: str) -> None:
         contact = self._next(gate, row)
         self._recorder.say(Kind.ESCALATED, f"{gate.id}/escalated/{row.round + 1}", gate=gate.id, to=contact, why=why)
-        self._asker.ask(gate, contact, escalated=True)
+        reached = self._asker.ask(gate, contact, escalated=True)
+        after = self._look(gate)
+        if not reached and self._next(gate, after):
+            self._escalate(gate, after, why="no provider took the message")
 
     def _acknowledge(self, gate: Gate, *, contacts: list[str], channel: str) -> Result:
         self._recorder.say(Kind.ACKNOWLEDGED, f"{gate.id}/acknowledged", gate=gate.id, contacts=contacts, channel=channel)
@@ -135,8 +139,8 @@ class GateKeeper:
         facts: list[Any] = [
             self._recorder.draft(Kind.ACKNOWLEDGEMENT_EXPIRED, f"{gate.id}/expired", gate=gate.id, silence=gate.silence),
         ]
-        untouched = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
-        if gate.silence != "proceed" or untouched:
+        passes = self._silence_passes(gate)
+        if not passes:
             reason = f"nobody answered {gate.id} within {gate.within_s:g} s"
             facts.append(
                 self._recorder.draft(
@@ -144,8 +148,13 @@ class GateKeeper:
                     f"abort/silence/{gate.id}",
                     reason=reason,
                     channel="silence",
-                    hold=gate.silence == "hold" and not untouched,
+                    hold=gate.silence == "hold" and not self._recorder.look(untouched),
                 )
             )
         self._recorder.say_all(facts)
-        return {"status": "ok" if gate.silence == "proceed" and not untouched else "expired"}
+        return {"status": "ok" if passes else "expired"}
+
+
+def untouched(progress: Progress) -> bool:
+    """Whether no step has been tried yet."""
+    return not any(step.attempts for step in progress.steps.values())

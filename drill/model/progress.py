@@ -44,6 +44,8 @@ class GateProgress:
     round: int = 0
     confirmed: tuple[str, ...] = ()
     answered_by: tuple[str, ...] = ()
+    overruled: bool = False
+    """A person went on with a drill on hold although this one had not said yes."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Wrong codes so far by contact."""
 
@@ -220,10 +222,12 @@ def _held(progress: Progress, fact: Fact) -> None:
 
 
 def _decided(progress: Progress, fact: Fact) -> None:
-    if fact.data["verb"] in {"failback", "proceed"}:
+    if fact.data["verb"] in {"failback", "proceed"} and progress.held:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
         progress.hold_wanted = False
         progress.decisions += 1
+        for gate in progress.gates.values():
+            gate.overruled = gate.overruled or gate.state in {"open", "declined", "expired"}
 
 
 def _failback(progress: Progress, _fact: Fact) -> None:

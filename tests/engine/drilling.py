@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Literal, cast
 
 from drill.adapters.journal_memory import MemoryJournal
 from drill.engine.attempt import Result, StepRunner
+from drill.engine.desk import Desk
 from drill.engine.people import People
 from drill.engine.record import Recorder
+from drill.model.acknowledgement import Judgement
 from drill.model.effects import Effect, Outputs, Resume
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Canary, Contact, Gate, Limits, Mode, Objectives, Plan, PlannedPhase, PlannedStep, Site, Text
-from drill.model.ports import Attempt, Journal, World
+from drill.model.ports import Attempt, InboundMessage, Journal, World
 from drill.steps.base import Params, Step
 from tests.fakes import FakeArtifacts, FakeClock, FakeGround, FakeProbes, FakeSecrets, fake_world
 
@@ -25,6 +28,11 @@ NUMBERS = {"LEAD_PHONE": "13900000001", "LEAD_PHONE_2": "13900000002", "ONCALL_P
 
 class Died(BaseException):
     """The engine's process ended here: nothing of ours may catch it."""
+
+
+def die() -> None:
+    """Kill the engine here."""
+    raise Died
 
 
 class DyingJournal(MemoryJournal):
@@ -229,6 +237,12 @@ class Stage:
     def decide(self, verb: Literal["failback", "proceed"]) -> None:
         """A person chooses what becomes of a drill on hold."""
         self.recorder.say(Kind.OPERATOR_DECIDED, f"operator/{len(self.facts())}", by="person:operator", verb=verb, subject=DRILL)
+
+    def says(self, contact: str, text: str, *, message_id: str = "", sent_at: datetime | None = None) -> Judgement:
+        """A person answers by text from their first number."""
+        address = self.people.addresses(self.plan.contact(contact), "sms")[0]
+        message = InboundMessage(message_id or f"in-{len(self.facts())}", address, text, sent_at, "handle")
+        return Desk(self.recorder, self.people).take_message(message)
 
     def code(self, gate_id: str, contact: str) -> str:
         """The code this person was sent for the gate."""
