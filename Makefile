@@ -36,5 +36,9 @@ rules: install
 unit: install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not sweep"
 
+bench: install
+	@$(BIN)/python bench/ratio.py
+	@$(BIN)/python bench/overhead.py
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build ./*.egg-info

@@ -1,0 +1,98 @@
+"""The price of the engine: the drill against the floor, in alternating pairs, as the ratio of their recovery times.
+
+`python bench/ratio.py [--pairs N]` or `make bench`. Both sides have the same sandbox, detector, TTL, playbook and binaries; the drill is
+the shipped scenario with gates that do not block, so that nobody is waited for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_PROJECT = _HERE.parent
+_SCENARIO = _PROJECT / "scenarios" / "sandbox-region-outage.yaml"
+_NO_WAITING = ("--set", "defaults.acknowledge.blocking=false")
+_ONE_RUN_S = 180
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recovery. Seconds; `after_s` is from the notice of the outage to the first good sample."""
+
+    rta_s: float
+    detection_s: float
+
+    @property
+    def after_s(self) -> float:
+        """What the recovery took once the outage was noticed: all that an engine can lose."""
+        return self.rta_s - self.detection_s
+
+
+def floor() -> Run:
+    """By hand. Raises: RuntimeError: it was not measured."""
+    done = subprocess.run([sys.executable, str(_HERE / "floor.py")], capture_output=True, text=True, timeout=_ONE_RUN_S, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the floor was not measured: {done.stdout}{done.stderr}")
+    found = json.loads(done.stdout)
+    return Run(found["rta_s"], found["detection_s"])
+
+
+def drill() -> Run:
+    """By the engine. Raises: RuntimeError: the drill did not end well."""
+    with tempfile.TemporaryDirectory(prefix="drill-bench-") as home:
+        argv = [sys.executable, "-m", "drill.cli.main", "run", str(_SCENARIO), "--id", "bench", "--report", f"{home}/report", *_NO_WAITING]
+        environment = {**os.environ, "DRILL_HOME": f"{home}/home"}
+        done = subprocess.run(argv, cwd=_PROJECT, env=environment, capture_output=True, text=True, timeout=_ONE_RUN_S, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"the drill ended with exit {done.returncode}:\n{done.stdout}{done.stderr}")
+        report = json.loads(Path(f"{home}/report/report.json").read_text(encoding="utf-8"))
+    return Run(report["rto"]["actual_s"], report["clocks"]["detection_s"])
+
+
+def pair(number: int) -> tuple[Run, Run]:
+    """The floor and the drill, one right after the other; who goes first takes turns."""
+    if number % 2:
+        by_hand = floor()
+        return by_hand, drill()
+    by_engine = drill()
+    return floor(), by_engine
+
+
+def told(name: str, ratios: Sequence[float]) -> tuple[float, str]:
+    """The median and the line that says it with its quartiles."""
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return middle, f"{name}: {middle:.2f} (quartiles {low:.2f}–{high:.2f}, {len(ratios)} pairs)"
+
+
+def main() -> int:
+    """Run the pairs. Exit 0 when the median ratio keeps the limit, else 1."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pairs", type=int, default=10, help="how many; 2 at least  [10]")
+    parser.add_argument("--limit", type=float, default=1.25, help="the highest median ratio to accept  [1.25]")
+    options = parser.parse_args()
+    runs: list[tuple[Run, Run]] = []
+    for number in range(1, max(2, options.pairs) + 1):
+        runs.append(pair(number))
+        by_hand, by_engine = runs[-1]
+        print(
+            f"pair {number:2}: floor {by_hand.rta_s:.3f} s, drill {by_engine.rta_s:.3f} s, ratio {by_engine.rta_s / by_hand.rta_s:.2f}"
+            f"  (of it detection {by_hand.detection_s:.3f} and {by_engine.detection_s:.3f} s)",
+            flush=True,
+        )
+    print(told("after the notice drill/floor", [by_engine.after_s / by_hand.after_s for by_hand, by_engine in runs])[1])
+    ratio, line = told("RTA ratio drill/floor", [by_engine.rta_s / by_hand.rta_s for by_hand, by_engine in runs])
+    print(line)
+    return 0 if ratio <= options.limit else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
