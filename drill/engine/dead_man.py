@@ -61,7 +61,7 @@ class DeadMan:
         recorder, undoer = self._take_over()
         gone = format_duration(round(self._silent_s()))
         reason = f"the engine gave no sign of life for {gone}"
-        recorder.say(Kind.ABORT_REQUESTED, "abort/dead-man", by="dead-man", reason=reason, channel="dead-man")
+        recorder.say(Kind.ABORT_REQUESTED, "abort/dead-man", reason=reason, channel="dead-man")
         for step in recorder.look(self._open_outages):
             undo = recorder.look(lambda progress: progress.step(step.id).undo) or {}  # noqa: B023 - called at once
             if recorder.look(lambda progress: self._safe_to_lift(step, progress)):  # noqa: B023 - called at once
@@ -81,7 +81,6 @@ class DeadMan:
         recorder.say(
             Kind.FINDING_RAISED,
             f"finding/dead-man/{outage.id}",
-            by="dead-man",
             code="D510",
             what=f"the isolation of {site} stays: a promote has started and its database is not fenced.",
             fix="Fence it, then `drill resume`.",

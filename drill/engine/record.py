@@ -17,20 +17,21 @@ _STALE_AFTER_S = 0.05
 class Recorder:
     """One drill's record as the engine uses it. Safe for threads."""
 
-    def __init__(self, drill: str, *, journal: Journal, clock: Clock, token: int | None = None) -> None:
+    def __init__(self, drill: str, *, journal: Journal, clock: Clock, token: int | None = None, by: str = "engine") -> None:
         self.drill = drill
         self.journal = journal
         self.clock = clock
         self._token = token
+        self._by = by
         self._progress = Progress()
         self._lock = threading.RLock()
         self._read_at_s = float("-inf")
 
-    def draft(self, kind: Kind, key: str, /, *, by: str = "engine", **data: Any) -> Draft:
+    def draft(self, kind: Kind, key: str, /, *, by: str = "", **data: Any) -> Draft:
         """A fact as this process sees it now."""
-        return Draft(kind, by, key, data, self.clock.now(), self.clock.mono_s(), self.clock.epoch)
+        return Draft(kind, by or self._by, key, data, self.clock.now(), self.clock.mono_s(), self.clock.epoch)
 
-    def say(self, kind: Kind, key: str, /, *, by: str = "engine", **data: Any) -> Fact:
+    def say(self, kind: Kind, key: str, /, *, by: str = "", **data: Any) -> Fact:
         """Write one fact, or return the one stored under the key.
 
         Raises: JournalBroken: another engine took over, or the store cannot be written.

@@ -101,8 +101,8 @@ def _watch(records: Records, drill: str, folder: Path) -> None:
 
     def take_over() -> tuple[Recorder, Undoer]:
         token = records.journal.take_token(drill)
-        recorder = records.recorder(drill, token=token)
-        recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", by="dead-man", token=token, holder="dead-man")
+        recorder = records.recorder(drill, token=token, by="dead-man")
+        recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder="dead-man")
         return recorder, Undoer(StepRunner(plan, kinds=kinds, world=grounds.world, recorder=recorder, artifacts=records.artifacts()))
 
     silence = _Silence(folder / _ALIVE)

@@ -62,9 +62,9 @@ class Records:
             return Plan.model_validate(fact.data["plan"])
         raise UsageError(f"the drill {drill!r} has no plan.", code="U013", fix="Start it anew with `drill run`.")
 
-    def recorder(self, drill: str, *, token: int | None = None) -> Recorder:
+    def recorder(self, drill: str, *, token: int | None = None, by: str = "engine") -> Recorder:
         """A pen for one drill."""
-        return Recorder(drill, journal=self.journal, clock=self.clock, token=token)
+        return Recorder(drill, journal=self.journal, clock=self.clock, token=token, by=by)
 
     def artifacts(self) -> FileArtifacts:
         """Kept tool output of every drill."""
