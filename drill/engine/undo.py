@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drill.engine.attempt import StepAttempt, StepRunner
+from drill.engine.attempt import StepAttempt, StepRunner, bug
 from drill.model.errors import DrillError, JournalBroken
 from drill.model.events import Kind
 from drill.model.plan import PlannedStep
@@ -42,8 +42,8 @@ class Undoer:
                 self._take_back(planned, undo, number)
             except JournalBroken:
                 raise
-            except DrillError as error:
-                last = error
+            except Exception as error:  # noqa: BLE001 - written down as UndoFailed; a bug in one undo must not keep the others undone
+                last = error if isinstance(error, DrillError) else bug(error)
                 self._recorder.clock.sleep(_REST_S)
             else:
                 self._recorder.say(Kind.UNDO_DONE, f"{step_id}/undone", **where)

@@ -96,7 +96,7 @@ class ScriptedStep:
 
     def __init__(self) -> None:
         self.script: dict[str, list[Act]] = {}
-        self.undo_script: dict[str, list[BaseException]] = {}
+        self.undo_script: dict[str, list[BaseException | Callable[[Attempt], None]]] = {}
         self.runs: list[tuple[str, int]] = []
         self.given: list[Any] = []
         self.undone: list[tuple[str, Mapping[str, Any]]] = []
@@ -124,9 +124,12 @@ class ScriptedStep:
 
     def undo(self, params: ScriptedParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
         self.undone.append((attempt.step, undo))
-        errors = self.undo_script.get(attempt.step, [])
-        if errors:
-            raise errors.pop(0)
+        acts = self.undo_script.get(attempt.step, [])
+        act = acts.pop(0) if acts else None
+        if isinstance(act, BaseException):
+            raise act
+        if act is not None:
+            act(attempt)
 
 
 class InlineSlots:
