@@ -63,7 +63,7 @@ def follow_drill(
 ) -> Fact | None:
     """Show a drill until it ends, holds, or `alive` says no; returns the fact that ended it."""
     view = open_view(out, as_json=as_json)
-    seen: list[Fact] = records.journal.read(drill) if after else []
+    seen: list[Fact] = [fact for fact in records.journal.read(drill) if fact.seq <= after] if after else []
     ended: Fact | None = None
     try:
         while ended is None:
