@@ -65,9 +65,13 @@ class Look:
         return {"check": self.about, "ok": self.state != "refused", **rest}
 
     def sentence(self) -> str:
+        """What it is, and why it was refused or skipped, with its code and remedy."""
+        return f"{self.about}: {self.reason}"
+
+    @property
+    def reason(self) -> str:
         """Why it was refused or skipped, with its code and remedy."""
-        code = f"[{self.code}] " if self.code else ""
-        return f"{self.about}: {code}{self.detail} {self.fix}".strip()
+        return f"{f'[{self.code}] ' if self.code else ''}{self.detail} {self.fix}".strip()
 
 
 def looks_of(facts: Sequence[Fact]) -> tuple[Look, ...]:

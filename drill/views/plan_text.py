@@ -87,7 +87,7 @@ def _step_lines(step: PlannedStep, depth: int, effects: Sequence[Effect] | None)
         detail = f"  {effect.detail}" if effect.detail else ""
         yield f"{indent}    {_VERBS.get(effect.verb, '·')} {effect.verb} {effect.target}{count}{detail}  (undo: {effect.undo})"
     if effects is not None and not effects:
-        yield f"{indent}    · nothing left to do"
+        yield f"{indent}    · changes nothing"
 
 
 _VERBS = {"create": "+", "update": "~", "delete": "-", "stop": "!", "send": "→", "read": "?"}

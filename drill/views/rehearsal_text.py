@@ -68,8 +68,12 @@ def _bounds(row: Rehearsal) -> Iterator[str]:
 
 
 def _named(row: Rehearsal) -> Iterator[str]:
-    yield from (f"skipped: {look.sentence()}" for look in row.skipped)
-    yield from (f"refused: {look.sentence()}" for look in row.refused)
+    """What was skipped and what was refused; things with one reason share a line."""
+    for word, looks in (("skipped", row.skipped), ("refused", row.refused)):
+        by_reason: dict[str, list[str]] = {}
+        for look in looks:
+            by_reason.setdefault(look.reason, []).append(look.about)
+        yield from (f"{word}: {', '.join(about)}: {reason}" for reason, about in by_reason.items())
 
 
 def _brief(row: Rehearsal) -> Iterator[str]:

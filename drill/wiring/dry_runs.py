@@ -20,6 +20,7 @@ from drill.wiring.scenarios import open_scenario
 from drill.wiring.worlds import is_sandbox, resolved_probes
 
 _DRILL = "dry-run"
+_NOT_SET = "F010"
 
 
 def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str]) -> Rehearsal:
@@ -50,18 +51,25 @@ def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str]) -> R
 
 
 def _secrets(settings: Settings, plan: Plan) -> Iterator[Look]:
-    """Those that are not set here: the drill will need them, a dry run need not have them."""
+    """Those that are not set here, in one look: the drill will need them, a dry run need not have them."""
     known: dict[str, str] = {}
     if is_sandbox(plan):
         from drill.sandbox.blueprint import Blueprint
 
         known = Blueprint().secrets
     secrets = EnvironmentSecrets(settings.secrets_file, known)
+    missing: list[str] = []
     for reference in _referred(plan):
         try:
             secrets.get(reference)
         except DrillError as error:
-            yield Look(reference, "skipped", error.what, code=error.code, fix=error.fix)
+            if error.code != _NOT_SET:
+                yield Look("secrets", "refused", error.what, code=error.code, fix=error.fix)
+                return
+            missing.append(reference.removeprefix("secret:"))
+    if missing:
+        fix = "Set DRILL_SECRET_<name>, or name them in DRILL_SECRETS_FILE, before the drill."
+        yield Look("secrets", "skipped", f"not set here: {', '.join(missing)}.", code=_NOT_SET, fix=fix)
 
 
 def _referred(plan: Plan) -> list[str]:

@@ -49,7 +49,7 @@ def test_effects_gates_budgets_and_warnings_are_told() -> None:
     text = _text()
 
     assert "+ create standby/app-1 ×2  (undo: automatic)" in text
-    assert "nothing left to do" in text
+    assert "changes nothing" in text
     assert "joint gate recover" in text
     assert "critical path: outage → detect → rebuild → traffic" in text
     assert "budgets without gates: 24 s fit the RTO of 1:00" in text
