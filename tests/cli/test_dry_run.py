@@ -180,7 +180,7 @@ def test_what_is_skipped_for_lack_of_adapters_or_secrets_is_named_and_no_failure
     assert "as far as can be seen" in result.output
 
 
-def test_a_drill_does_not_take_a_directory(place: Path) -> None:
+def test_without_dry_run_one_scenario_is_taken_at_a_time(place: Path) -> None:
     result = CliRunner().invoke(run, [str(_SANDBOX), str(_SANDBOX)])
 
     assert result.exit_code == 2
