@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from drill.wiring.records import Records
 
 _REFRESH_S = 0.25
+_REST = 4
+"""A long drill's picture takes longer to make: rest so many times as long as it took."""
 
 
 class View(Protocol):
@@ -67,6 +69,7 @@ def follow_drill(
     ended: Fact | None = None
     try:
         while ended is None:
+            began_s = time.monotonic()
             fresh = records.journal.read(drill, after=len(seen))
             seen += fresh
             new = [fact for fact in fresh if fact.seq > after]
@@ -75,7 +78,7 @@ def follow_drill(
             ended = next((fact for fact in new if fact.kind in {Kind.DRILL_FINISHED, Kind.DRILL_HELD}), None)
             if ended is None and not alive():
                 break
-            time.sleep(_REFRESH_S)
+            time.sleep(max(_REFRESH_S, _REST * (time.monotonic() - began_s)))
     finally:
         view.close()
     return ended

