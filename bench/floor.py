@@ -1,7 +1,7 @@
 """The floor: the same outage and recovery by hand, with the same tools at their best parallelism, and no engine and no SMS.
 
-`python bench/floor.py [SCENARIO]` prints one JSON line. Everything is imported, connected and rehearsed before the outage, as a drill's
-preflight does. The drill's own observer watches and the drill's own fold reads the recovery time: both sides have one ruler.
+`python bench/floor.py [--phase P] [SCENARIO]` prints one JSON line. Everything is imported, connected and rehearsed before the outage, as
+a drill's preflight does. The drill's own observer watches and the drill's own fold reads the recovery time: both sides have one ruler.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from floor_tools import DRILL, Tools
 from drill.adapters.clock import SystemClock
 from drill.adapters.journal_memory import MemoryJournal
 from drill.engine.observe_process import READY_FILE
+from drill.engine.observe_streams import heartbeats
 from drill.model.events import Draft, Kind, fact_from_row
 from drill.model.recovery import good_in_a_row
 from drill.model.report import Report
@@ -58,8 +59,11 @@ class Notes:
         self.moments[what] = round(self._clock.mono_s() - self._outage_s, 3)
 
 
-def run_floor(scenario: Path, home: Path) -> tuple[Report, dict[str, float]]:
-    """One outage and recovery in a sandbox of its own: the report that its facts make, and when what was done."""
+def run_floor(scenario: Path, home: Path, phase: float) -> tuple[Report, dict[str, float]]:
+    """One outage and recovery in a sandbox of its own: the report that its facts make, and when what was done.
+
+    `phase` is how far between two beats of the detector the site is lost, from 0 to 1: luck that a comparison must give to both sides.
+    """
     settings = replace(Settings.load(), home=home, database_url=f"sqlite:///{home / 'drill.sqlite'}")
     plan, notes = compile_file(scenario, []), Notes()
     grounds = open_grounds(settings, plan, drill=DRILL, say=lambda _text: None, phone="silent")
@@ -69,7 +73,7 @@ def run_floor(scenario: Path, home: Path) -> tuple[Report, dict[str, float]]:
         notes.write(Kind.DRILL_PLANNED, plan=plan.model_dump(mode="json"), plan_digest=plan.digest(), started_by="hand")
         with _watched(tools, home) as witness:
             notes.write(Kind.DRILL_STARTED)
-            _lose_and_recover(tools, notes, witness)
+            _lose_and_recover(tools, notes, witness, phase)
             probe = next(probe for probe in plan.probes if probe.user_view)
             time.sleep(probe.every_s * good_in_a_row(plan, probe.id) + probe.timeout_s)
         return _report(notes, home / "facts.jsonl"), notes.moments
@@ -77,15 +81,15 @@ def run_floor(scenario: Path, home: Path) -> tuple[Report, dict[str, float]]:
         grounds.release(DRILL)
 
 
-def _lose_and_recover(tools: Tools, notes: Notes, witness: subprocess.Popen[str]) -> None:
+def _lose_and_recover(tools: Tools, notes: Notes, witness: subprocess.Popen[str], phase: float) -> None:
     world = tools.grounds.world
     lost = tools.parameters("outage.isolate")["site"]
     before, after = tools.switch()
     with ThreadPoolExecutor(2) as hands:
+        _wait_for_phase(float(_said(witness)), heartbeats(tools.plan)[0].interval_s, phase)
         world.outage.isolate(lost)
         notes.write(Kind.OUTAGE_INJECTED, site=lost, method="freeze", step="by hand")
-        if witness.stdout is None or not witness.stdout.readline():
-            raise RuntimeError("the observer ended before it noticed the outage")
+        _said(witness)
         notes.done("detected")
         building, promoting = hands.submit(_build, tools, notes), hands.submit(_promote, tools, notes, lost)
         building.result()
@@ -93,6 +97,18 @@ def _lose_and_recover(tools: Tools, notes: Notes, witness: subprocess.Popen[str]
         world.dns.swap(before, after)
         notes.done("switched")
         play.communicate()
+
+
+def _wait_for_phase(beat_s: float, interval_s: float, phase: float) -> None:
+    since_s = time.monotonic() - beat_s
+    time.sleep((phase * interval_s - since_s) % interval_s)
+
+
+def _said(witness: subprocess.Popen[str]) -> str:
+    line = witness.stdout.readline() if witness.stdout else ""
+    if not line:
+        raise RuntimeError("the observer has ended; see what it wrote above")
+    return line
 
 
 def _build(tools: Tools, notes: Notes) -> None:
@@ -141,9 +157,10 @@ def main() -> int:
     """Run it once. Exit 0 when the recovery was measured."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("scenario", nargs="?", type=Path, default=SCENARIO)
+    parser.add_argument("--phase", type=float, default=0.5, help="where between two beats the site is lost, 0 to 1  [0.5]")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drill-floor-") as home:
-        report, moments = run_floor(options.scenario, Path(home))
+        report, moments = run_floor(options.scenario, Path(home), options.phase)
     found = {"rta_s": report.rto.actual_s, "detection_s": report.clocks.detection_s, "since_outage_s": moments, "why": report.rto.why.en}
     print(json.dumps(found))
     return 0 if report.rto.actual_s is not None else 1

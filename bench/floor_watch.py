@@ -11,6 +11,7 @@ from drill.adapters.canary_postgres import PostgresCanary
 from drill.adapters.clock import SystemClock
 from drill.adapters.journal_memory import MemoryJournal
 from drill.engine.observe import Instruments, Observer
+from drill.engine.observe_streams import heartbeats
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Plan
 from drill.settings import Settings
@@ -20,13 +21,22 @@ DRILL = "floor"
 
 
 class TellingJournal(MemoryJournal):
-    """Says a detection aloud the moment it is written."""
+    """Says aloud when the first beat was due, and a detection the moment it is written."""
+
+    def __init__(self, heartbeat: str) -> None:
+        super().__init__()
+        self._heartbeat = heartbeat
+        self._beaten = False
 
     def append(self, drill: str, drafts: Sequence[Draft], *, token: int | None = None) -> list[Fact]:
         facts = super().append(drill, drafts, token=token)
-        if any(draft.kind is Kind.OUTAGE_DETECTED for draft in drafts):
-            sys.stdout.write("detected\n")
-            sys.stdout.flush()
+        for draft in drafts:
+            if draft.kind is Kind.OUTAGE_DETECTED:
+                sys.stdout.write("detected\n")
+            elif draft.data.get("probe") == self._heartbeat and not self._beaten:
+                self._beaten = True
+                sys.stdout.write(f"{draft.data['due_s']}\n")
+        sys.stdout.flush()
         return facts
 
 
@@ -36,7 +46,7 @@ def main(plan_file: str, facts_file: str) -> None:
     plan = Plan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"))
     grounds = open_grounds(settings, plan, drill=DRILL, say=lambda _text: None)
     canary = PostgresCanary(grounds.secrets.get(plan.canary.postgres), DRILL) if plan.canary else None
-    journal = TellingJournal()
+    journal = TellingJournal(heartbeats(plan)[0].probe)
     Observer(
         DRILL,
         plan,

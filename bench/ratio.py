@@ -1,7 +1,8 @@
 """The price of the engine: the drill against the floor, in alternating pairs, as the ratio of their recovery times.
 
 `python bench/ratio.py [--pairs N]` or `make bench`. Both sides have the same sandbox, detector, TTL, playbook and binaries; the drill is
-the shipped scenario with gates that do not block, so that nobody is waited for.
+the shipped scenario with gates that do not block, so that nobody is waited for. How long a detector takes depends on where between two
+of its beats the site is lost: the floor loses it where the drill did.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from drill.engine.observe_streams import heartbeats
+from drill.model.plan import Plan
 
 _HERE = Path(__file__).resolve().parent
 _PROJECT = _HERE.parent
@@ -26,10 +31,14 @@ _ONE_RUN_S = 180
 
 @dataclass(frozen=True)
 class Run:
-    """One recovery. Seconds; `after_s` is from the notice of the outage to the first good sample."""
+    """One recovery. Seconds; `after_s` is from the notice of the outage to the first good sample.
+
+    `phase` is how far between two beats of the detector the site was lost, from 0 to 1.
+    """
 
     rta_s: float
     detection_s: float
+    phase: float
 
     @property
     def after_s(self) -> float:
@@ -37,13 +46,14 @@ class Run:
         return self.rta_s - self.detection_s
 
 
-def floor() -> Run:
+def floor(phase: float) -> Run:
     """By hand. Raises: RuntimeError: it was not measured."""
-    done = subprocess.run([sys.executable, str(_HERE / "floor.py")], capture_output=True, text=True, timeout=_ONE_RUN_S, check=False)
+    argv = [sys.executable, str(_HERE / "floor.py"), "--phase", f"{phase:.3f}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=_ONE_RUN_S, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"the floor was not measured: {done.stdout}{done.stderr}")
     found = json.loads(done.stdout)
-    return Run(found["rta_s"], found["detection_s"])
+    return Run(found["rta_s"], found["detection_s"], phase)
 
 
 def drill() -> Run:
@@ -55,16 +65,23 @@ def drill() -> Run:
         if done.returncode != 0:
             raise RuntimeError(f"the drill ended with exit {done.returncode}:\n{done.stdout}{done.stderr}")
         report = json.loads(Path(f"{home}/report/report.json").read_text(encoding="utf-8"))
-    return Run(report["rto"]["actual_s"], report["clocks"]["detection_s"])
+        facts = [json.loads(line) for line in Path(f"{home}/report/facts.jsonl").read_text(encoding="utf-8").splitlines()]
+    return Run(report["rto"]["actual_s"], report["clocks"]["detection_s"], phase_of(facts))
 
 
-def pair(number: int) -> tuple[Run, Run]:
-    """The floor and the drill, one right after the other; who goes first takes turns."""
-    if number % 2:
-        by_hand = floor()
-        return by_hand, drill()
+def phase_of(facts: Sequence[Mapping[str, Any]]) -> float:
+    """How far between two beats the outage came."""
+    plan = Plan.model_validate(next(fact["data"]["plan"] for fact in facts if fact["kind"] == "DrillPlanned"))
+    beat = heartbeats(plan)[0]
+    lost_s = next(fact["data"]["begun_s"] for fact in facts if fact["kind"] == "OutageInjected")
+    due_s = next(fact["data"]["due_s"] for fact in facts if fact["kind"] == "ProbeSampled" and fact["data"]["probe"] == beat.probe)
+    return float((lost_s - due_s) % beat.interval_s / beat.interval_s)
+
+
+def pair() -> tuple[Run, Run]:
+    """The drill and, right after it, the floor; both lose the site at the same moment between two beats of the detector."""
     by_engine = drill()
-    return floor(), by_engine
+    return floor(by_engine.phase), by_engine
 
 
 def told(name: str, ratios: Sequence[float]) -> tuple[float, str]:
@@ -81,7 +98,7 @@ def main() -> int:
     options = parser.parse_args()
     runs: list[tuple[Run, Run]] = []
     for number in range(1, max(2, options.pairs) + 1):
-        runs.append(pair(number))
+        runs.append(pair())
         by_hand, by_engine = runs[-1]
         print(
             f"pair {number:2}: floor {by_hand.rta_s:.3f} s, drill {by_engine.rta_s:.3f} s, ratio {by_engine.rta_s / by_hand.rta_s:.2f}"
