@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drill.engine.attempt import Result, StepRunner
+from drill.engine.attempt import Result, StepRunner, bug
 from drill.engine.conduct import Part
 from drill.engine.gate import GateKeeper
 from drill.engine.notify import Notifier
@@ -15,7 +15,7 @@ from drill.engine.people import People
 from drill.engine.preflight import Preflight, healthy
 from drill.engine.record import Recorder
 from drill.engine.undo import Undoer
-from drill.model.errors import DrillError, StepError
+from drill.model.errors import DrillError, JournalBroken, StepError
 from drill.model.events import Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Messenger, Secrets, World
@@ -89,6 +89,11 @@ class DrillCrew:
     # ------------------------------------------------------------ before
 
     def preflight(self) -> Result:
+        if self._recorder.look(lambda progress: progress.started):
+            return {
+                "status": "ok",
+                "failed": [],
+            }  # another life of a drill that has touched the ground: it is not firm, and that is the point
         failed = [check for check in self._preflight.run() if not check.ok]
         return {"status": "failed" if failed else "ok", "failed": [f"{check.name}: {check.detail} {check.fix}".strip() for check in failed]}
 
@@ -105,10 +110,14 @@ class DrillCrew:
     # ------------------------------------------------------------ while it plays
 
     def run_step(self, step: PlannedStep) -> Result:
+        if self._behind(step.phase):
+            return {"status": "stopped"}
         self._open(step.phase)
         return self._runner.run(step)
 
     def hold_gate(self, gate: Gate) -> Result:
+        if self._behind(gate.phases[0]):
+            return {"status": "stopped"}
         if gate.at == "before":
             self._open(gate.phases[0])
         return self._gates.hold(gate)
@@ -117,6 +126,11 @@ class DrillCrew:
         if self._recorder.look(lambda progress: phase not in progress.phases and not progress.abort, fresh=False):
             self._recorder.say(Kind.PHASE_OPENED, f"{phase}/opened", phase=phase)
 
+    def _behind(self, phase: str) -> bool:
+        """Whether the drill has turned home and the phase belongs to the way out: another life must not go there again."""
+        home = self._recorder.look(lambda progress: progress.failback or progress.decision == "failback", fresh=False)
+        return home and phase in {each.id for each in self._plan.phases}
+
     def tell(self, phase: PlannedPhase) -> Result:
         opened = self._recorder.journal.find(self._recorder.drill, f"{phase.id}/opened")
         took_s = self._recorder.clock.mono_s() - opened.mono_s if opened and opened.epoch == self._recorder.clock.epoch else 0.0
@@ -124,7 +138,7 @@ class DrillCrew:
         return {"status": "ok"}
 
     def close_phase(self, phase: PlannedPhase, *, ok: bool) -> Result:
-        if phase.id in self._recorder.look(lambda progress: dict(progress.phases)):
+        if not self._behind(phase.id) and phase.id in self._recorder.look(lambda progress: dict(progress.phases)):
             turn = self._recorder.look(lambda progress: progress.decisions)
             state = "succeeded" if ok else "failed"
             self._recorder.say(Kind.PHASE_CLOSED, f"{phase.id}/closed/{turn}", phase=phase.id, state=state)
@@ -141,15 +155,22 @@ class DrillCrew:
         return {"status": "ok", "next": self._recorder.look(choose)}
 
     def hold(self, part: Part, turn: int) -> Result:
-        reason = self._recorder.look(lambda progress: progress.abort) or "held"
-        left = [f"{step} ({undo.get('undo', 'by hand')})" for step, undo in self._recorder.look(lambda progress: progress.undos())]
-        self._recorder.say(Kind.DRILL_HELD, f"held/{part}/{turn}", reason=reason, left=left, part=part)
-        self._hooks.publish()
-        self.notifier.announce("hold", f"{part}/{turn}", {language: self._hold_words(language) for language in ("en", "zh")})
-        self.settled.set()
-        while self._recorder.look(lambda progress: progress.decisions < progress.holds):
+        if self._recorder.look(lambda progress: bool(progress.abort) and not progress.held):
+            self._stand_still(part)
+        if self._recorder.look(lambda progress: progress.held):
+            self._hooks.publish()
+            number = self._recorder.look(lambda progress: progress.holds)
+            self.notifier.announce("hold", str(number), {language: self._hold_words(language) for language in ("en", "zh")})
+            self.settled.set()
+        while self._recorder.look(lambda progress: progress.held):
             self._recorder.clock.sleep(_HOLD_POLL_S)
+        self.settled.clear()
         return {"status": "ok", "verb": self._recorder.look(lambda progress: progress.decision)}
+
+    def _stand_still(self, part: Part) -> None:
+        number, reason, undos = self._recorder.look(lambda progress: (progress.holds + 1, progress.abort, progress.undos()))
+        left = [f"{step} ({undo.get('undo', 'by hand')})" for step, undo in undos]
+        self._recorder.say(Kind.DRILL_HELD, f"held/{number}", reason=reason, left=left, part=part)
 
     def _hold_words(self, language: str) -> Mapping[str, str]:
         opened, channel = self._recorder.look(lambda progress: (list(progress.phases), progress.abort_by))
@@ -204,8 +225,11 @@ class DrillCrew:
                 continue
             try:
                 left += self._kinds[planned.kind].leftovers(self._runner.resolve(planned), self._world, self._recorder.drill, planned.id)
-            except DrillError as error:
-                left.append(f"{planned.id} could not be looked at again: {error}")
+            except JournalBroken:
+                raise
+            except Exception as error:  # noqa: BLE001 - said to a person as something left; a bug in one look must not keep the others undone
+                known = error if isinstance(error, DrillError) else bug(error)
+                left.append(f"{planned.id} could not be looked at again: {known}")
         return left
 
     def _unsteady(self) -> list[str]:
@@ -220,13 +244,13 @@ class DrillCrew:
             self._recorder.say(
                 Kind.FINDING_RAISED, f"finding/left/{number}", code="D500", what=what, fix="A person must do it.", severity="error"
             )
-        self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
+        ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
         report = self._hooks.publish()
         if outcome != "refused":
             self.notifier.announce("result", "end", {language: _result_words(report, language) for language in ("en", "zh")})
             self._hooks.publish()
         self.settled.set()
-        return {"status": "ok", "exit_code": exit_code}
+        return {"status": "ok", "exit_code": ended.data["exit_code"]}
 
 
 _ENDINGS: Mapping[str, Mapping[str, str]] = {

@@ -102,7 +102,7 @@ class ScriptedStep:
         self.undone: list[tuple[str, Mapping[str, Any]]] = []
         self.trouble: list[str] = []
         self.effects: list[Effect] = []
-        self.left: list[str] = []
+        self.left: list[str] | Exception = []
 
     def ready(self, params: ScriptedParams, world: World) -> list[str]:
         return self.trouble
@@ -111,6 +111,8 @@ class ScriptedStep:
         return self.effects
 
     def leftovers(self, params: ScriptedParams, world: World, drill: str, step: str) -> list[str]:
+        if isinstance(self.left, Exception):
+            raise self.left
         return [f"{step}: {what}" for what in self.left]
 
     def run(self, params: ScriptedParams, world: World, attempt: Attempt) -> Outputs:
