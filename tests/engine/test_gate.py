@@ -1,52 +1,15 @@
-"""Gates: one question, one deadline, the next person in time, and an end that only facts can bring."""
+"""Gates: one question, one deadline, and an end that only facts can bring."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
-from drill.engine.attempt import Result
-from drill.engine.gate import GateKeeper
-from drill.engine.notify import Notifier
 from drill.model.events import Kind
-from drill.model.plan import Gate
-from drill.model.ports import SendResult
-from tests.engine.drilling import Died, DyingJournal, Stage, die, gate_of, phase_of, plan_of, step_of, texts_of
-from tests.fakes import FakeMessenger
-
-REFUSED = SendResult("rejected", "fake", code="isv.MOBILE_NUMBER_ILLEGAL")
-
-
-class Door:
-    """One gate of one drill in one life of the engine, with a real notifier behind it."""
-
-    def __init__(self, gate: Gate | None = None, *, touched: bool = True, drill: Stage | None = None, **fields: Any) -> None:
-        self.gate = gate or gate_of("a", **fields)
-        self.drill = drill or Stage(plan_of(phase_of("a", step_of("a.x"), gate="a"), gates=(self.gate,)))
-        if touched and drill is None:
-            self.drill.run("a.x")
-        self.messenger = FakeMessenger()
-        self.steady = False
-
-    def hold(self) -> Result:
-        self.notifier = Notifier(self.drill.recorder, self.drill.people, {"sms": self.messenger})
-        return GateKeeper(self.drill.recorder, self.notifier, checks=lambda: self.steady).hold(self.gate)
-
-    def next_life(self, *, later_s: float = 5.0) -> Door:
-        door = Door(self.gate, drill=self.drill.next_life(later_s=later_s))
-        door.messenger = self.messenger
-        return door
-
-    def answer(self, contact: str, word: str = "1") -> None:
-        self.drill.says(contact, f"{word} {self.drill.code('a', contact)}")
-
-    def receipts(self) -> None:
-        self.notifier.look_after()
-
-    def asked(self) -> list[tuple[str, str]]:
-        return texts_of(self.drill.facts())
+from tests.engine.door import Door
+from tests.engine.drilling import Died, DyingJournal, Stage, die, gate_of, phase_of, plan_of, step_of
 
 
 def test_a_gate_is_asked_once_and_a_yes_with_the_code_opens_it() -> None:
@@ -166,76 +129,6 @@ def test_silence_means_the_same_after_a_crash(silence: str, status: str) -> None
     result = door.next_life().hold()
 
     assert result == {"status": status}
-
-
-def test_the_next_people_are_asked_inside_the_shared_window() -> None:
-    door = Door(then=("oncall", "manager"), within_s=90.0)
-
-    door.hold()
-
-    asked = door.drill.facts(Kind.ACKNOWLEDGEMENT_REQUESTED)[0]
-    escalated = door.drill.facts(Kind.ESCALATED)
-    expired = door.drill.facts(Kind.ACKNOWLEDGEMENT_EXPIRED)[0]
-    assert door.asked() == [("gate", "lead"), ("escalation", "oncall"), ("escalation", "manager")]
-    assert [round(fact.mono_s - asked.mono_s) for fact in [*escalated, expired]] == [30, 60, 90]
-    assert {fact.data["why"] for fact in escalated} == {"no answer in time"}
-
-
-def test_whoever_was_asked_may_answer_after_an_escalation() -> None:
-    door = Door(then=("oncall",), within_s=60.0)
-    door.drill.clock.after(40.0, lambda: door.answer("lead"))
-
-    result = door.hold()
-
-    assert result == {"status": "ok"}
-    assert door.drill.facts(Kind.ACKNOWLEDGED)[0].data["contacts"] == ["lead"]
-
-
-def test_an_escalation_goes_on_after_a_crash_where_it_stood() -> None:
-    door = Door(then=("oncall", "manager"), within_s=90.0)
-    door.drill.clock.after(40.0, die)
-    with pytest.raises(Died):
-        door.hold()
-
-    door.next_life(later_s=5.0).hold()
-
-    asked = door.drill.facts(Kind.ACKNOWLEDGEMENT_REQUESTED)[0]
-    assert [round(fact.mono_s - asked.mono_s) for fact in door.drill.facts(Kind.ESCALATED)] == [30, 60]
-    assert door.asked() == [("gate", "lead"), ("escalation", "oncall"), ("escalation", "manager")]
-
-
-def test_when_nobody_asked_can_be_reached_the_next_person_is_asked_at_once() -> None:
-    door = Door(then=("oncall",), within_s=60.0)
-    door.messenger = FakeMessenger(REFUSED, REFUSED)
-    door.drill.clock.after(2.0, lambda: door.answer("oncall"))
-
-    result = door.hold()
-
-    (escalated,) = door.drill.facts(Kind.ESCALATED)
-    assert result == {"status": "ok"}
-    assert (escalated.data["to"], escalated.data["why"]) == ("oncall", "no provider took the message")
-    assert escalated.mono_s - door.drill.facts(Kind.ACKNOWLEDGEMENT_REQUESTED)[0].mono_s < 0.1
-
-
-def test_the_chain_is_followed_at_once_until_somebody_can_be_reached() -> None:
-    door = Door(then=("oncall", "manager"), within_s=90.0)
-    door.messenger = FakeMessenger(REFUSED, REFUSED, REFUSED)
-    door.drill.clock.after(2.0, lambda: door.answer("manager"))
-
-    result = door.hold()
-
-    assert result == {"status": "ok"}
-    assert [fact.data["to"] for fact in door.drill.facts(Kind.ESCALATED)] == ["oncall", "manager"]
-
-
-def test_one_reachable_person_among_several_is_enough_to_wait() -> None:
-    door = Door(ask=("oncall", "lead"), then=("manager",), within_s=60.0)
-    door.messenger = FakeMessenger(REFUSED)
-    door.drill.clock.after(2.0, lambda: door.answer("lead"))
-
-    door.hold()
-
-    assert not door.drill.facts(Kind.ESCALATED)
 
 
 def test_a_receipt_gate_opens_when_the_text_has_arrived() -> None:
