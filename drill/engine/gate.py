@@ -24,6 +24,9 @@ class Asker(Protocol):
     def delivered(self, gate: Gate) -> bool:
         """Whether a receipt for the question has come."""
 
+    def recall(self, gate: Gate, contact: str, *, escalated: bool) -> None:
+        """Write down a question that had left just before the engine died; sends nothing."""
+
 
 class GateKeeper:
     """Holds the gates of one drill."""
@@ -42,6 +45,9 @@ class GateKeeper:
             self._open(gate)
         if self._answered(gate) is None:
             self._ask_all(gate)
+        elif gate.by != "system":
+            for contact in self._look(gate).asked:
+                self._asker.recall(gate, contact, escalated=contact not in gate.ask)
         while (ended := self._answered(gate) or self._watch_the_clock(gate)) is None:
             self._recorder.clock.sleep(_POLL_S)
         return ended

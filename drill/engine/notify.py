@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from drill.engine.people import People
@@ -20,6 +21,15 @@ _RETRY_REST_S = 1.0
 _AND = {"en": " and ", "zh": "与"}
 
 
+@dataclass(frozen=True)
+class _Text:
+    """One message on its channel; `about` is what its fact tells."""
+
+    messenger: Messenger
+    message: OutboundMessage
+    about: Mapping[str, Any]
+
+
 class Notifier:
     """The outgoing side of one drill's messages."""
 
@@ -28,11 +38,19 @@ class Notifier:
         self._people = people
         self._messengers = messengers
         self._in_flight: dict[str, tuple[Messenger, OutboundMessage]] = {}
+        self._picked_up = False
 
     # ------------------------------------------------------------ what is said
 
     def ask(self, gate: Gate, contact: str, *, escalated: bool) -> bool:
         """Put the question of a gate to a person (port Asker)."""
+        return self._question(gate, contact, escalated=escalated, send=True)
+
+    def recall(self, gate: Gate, contact: str, *, escalated: bool) -> None:
+        """Write down a question that had left just before the engine died; sends nothing (port Asker)."""
+        self._question(gate, contact, escalated=escalated, send=False)
+
+    def _question(self, gate: Gate, contact: str, *, escalated: bool, send: bool) -> bool:
         person = self._people.plan.contact(contact)
         titles = [getattr(self._people.plan.phase(phase).title, person.language) for phase in gate.phases]
         together = _AND[person.language].join(titles)
@@ -45,7 +63,8 @@ class Notifier:
             "code": self._people.code(gate, contact),
         }
         purpose: Purpose = "escalation" if escalated else "joint" if len(gate.phases) > 1 else "gate"
-        return self._send(person, purpose, f"gate/{gate.id}", words, gate=gate.id, phase=gate.phases[0])
+        texts = self._texts(person, purpose, f"gate/{gate.id}", words, gate=gate.id, phase=gate.phases[0])
+        return any(self._reaches(text, send=send) for text in texts)
 
     def delivered(self, gate: Gate) -> bool:
         """Whether a receipt for the question of the gate has come (port Asker)."""
@@ -57,26 +76,29 @@ class Notifier:
         for contact in phase.notify:
             person = self._people.plan.contact(contact)
             words = {"phase": getattr(phase.title, person.language), "state": STATES["done"][person.language], "took": f"{took_s:.1f}s"}
-            self._send(person, "status", f"status/{phase.id}", words, phase=phase.id)
+            texts = self._texts(person, "status", f"status/{phase.id}", words, phase=phase.id)
+            any(self._reaches(text) for text in texts)
 
     def announce(self, purpose: Literal["hold", "result"], reason: str, words: Mapping[str, Mapping[str, str]]) -> None:
         """Send a hold or a result to everyone; `words` holds the variables by language."""
         for person in self._people.plan.contacts:
-            self._send(person, purpose, f"{purpose}/{reason}", dict(words[person.language]))
+            texts = self._texts(person, purpose, f"{purpose}/{reason}", dict(words[person.language]))
+            any(self._reaches(text) for text in texts)
 
     # ------------------------------------------------------------ how it is sent
 
-    def _send(
+    def _texts(
         self, person: Contact, purpose: Purpose, why: str, words: Mapping[str, str], *, gate: str | None = None, phase: str | None = None
-    ) -> bool:
+    ) -> Iterator[_Text]:
+        """One text for each number of the person, best first: the first that is taken is enough."""
         variables = {name: fit(value) for name, value in words.items()}
         variables["drill"] = fit(getattr(self._people.plan.title, person.language))
         shown = render(purpose, person.language, {**variables, **({"code": MASKED_CODE} if "code" in variables else {})})
         for channel in person.channels:
             messenger = self._messengers.get(channel)
-            for number, address in enumerate(self._people.addresses(person, channel) if messenger else ()):
-                if messenger is None:
-                    break
+            if messenger is None:
+                continue
+            for number, address in enumerate(self._people.addresses(person, channel)):
                 message = OutboundMessage(
                     id=f"{self._recorder.drill}:{why}:{person.id}:{channel}:{number}",
                     contact=person.id,
@@ -86,40 +108,43 @@ class Notifier:
                     variables=variables,
                 )
                 about = {"purpose": purpose, "gate": gate, "phase": phase, "contact": person.id, "channel": channel, "text": shown}
-                if self._reaches(messenger, message, about):
-                    return True
-        return False
+                yield _Text(messenger, message, about)
 
-    def _reaches(self, messenger: Messenger, message: OutboundMessage, about: Mapping[str, Any]) -> bool:
-        earlier = self._recorder.journal.find(self._recorder.drill, f"message/{message.id}")
-        state = str(earlier.data["state"]) if earlier is not None else self._first_send(messenger, message, about)
-        if state == "accepted":
-            self._in_flight.setdefault(message.id, (messenger, message))
-        return state == "accepted"
+    def _reaches(self, text: _Text, *, send: bool = True) -> bool:
+        earlier = self._recorder.journal.find(self._recorder.drill, f"message/{text.message.id}")
+        if earlier is None:
+            earlier = self._first_send(text, send=send)
+        accepted = earlier is not None and earlier.data["state"] == "accepted"
+        if accepted:
+            self._in_flight.setdefault(text.message.id, (text.messenger, text.message))
+        return accepted
 
-    def _first_send(self, messenger: Messenger, message: OutboundMessage, about: Mapping[str, Any]) -> str:
-        """Send, or find out that an earlier life of the engine had sent it; returns the recorded state."""
-        if self._resumed() and messenger.look_up(message) in {"accepted", "delivered"}:
+    def _first_send(self, text: _Text, *, send: bool) -> Fact | None:
+        """Find out that an earlier life of the engine had sent it, or send it; nothing when it had not and must not."""
+        if self._resumed() and text.messenger.look_up(text.message) in {"accepted", "delivered"}:
             result = SendResult("accepted", "", code="OK", detail="sent before the engine died")
+        elif not send:
+            return None
         else:
-            result = messenger.send(message)
-            if result.state == "rejected" and result.retryable:
-                self._recorder.clock.sleep(_RETRY_REST_S)
-                result = messenger.send(message)
-            if result.state == "in_doubt":
-                result = self._settle(messenger, message, result)
-        fact = self._recorder.say(
+            result = self._sent(text.messenger, text.message)
+        return self._recorder.say(
             Kind.MESSAGE_SENT,
-            f"message/{message.id}",
-            message=message.id,
+            f"message/{text.message.id}",
+            message=text.message.id,
             state=result.state,
             code=result.code,
             provider=result.provider,
             provider_id=result.provider_id,
             detail=result.detail,
-            **about,
+            **text.about,
         )
-        return str(fact.data["state"])
+
+    def _sent(self, messenger: Messenger, message: OutboundMessage) -> SendResult:
+        result = messenger.send(message)
+        if result.state == "rejected" and result.retryable:
+            self._recorder.clock.sleep(_RETRY_REST_S)
+            result = messenger.send(message)
+        return self._settle(messenger, message, result) if result.state == "in_doubt" else result
 
     def _settle(self, messenger: Messenger, message: OutboundMessage, result: SendResult) -> SendResult:
         for _ in range(_LOOK_UP_TRIES):
@@ -134,6 +159,9 @@ class Notifier:
 
     def look_after(self) -> None:
         """Ask what became of the texts on their way and write down each arrival. Called now and then."""
+        if not self._picked_up:
+            self._pick_up()
+            self._picked_up = True
         for message_id, (messenger, message) in list(self._in_flight.items()):
             state = messenger.look_up(message)
             if state in {"delivered", "failed"}:
@@ -146,6 +174,20 @@ class Notifier:
                     state=state,
                 )
                 self._in_flight.pop(message_id, None)
+
+    def _pick_up(self) -> None:
+        """Look after the texts that an earlier life of the engine had sent and not seen arrive."""
+        arrived = {fact.data["message"] for fact in self._facts(Kind.MESSAGE_DELIVERED)}
+        for fact in self._facts(Kind.MESSAGE_SENT):
+            message_id, channel = fact.data["message"], fact.data["channel"]
+            messenger = self._messengers.get(channel)
+            if fact.data["state"] != "accepted" or message_id in arrived or messenger is None:
+                continue
+            person = self._people.plan.contact(fact.data["contact"])
+            addresses, number = self._people.addresses(person, channel), int(message_id.rpartition(":")[2])
+            if number < len(addresses):
+                message = OutboundMessage(message_id, person.id, addresses[number], person.language, fact.data["purpose"])
+                self._in_flight.setdefault(message_id, (messenger, message))
 
     def _facts(self, kind: Kind) -> list[Fact]:
         return self._recorder.journal.read(self._recorder.drill, kinds=frozenset({kind}))
