@@ -182,4 +182,4 @@ def argument(strike: Strike) -> str:
 
 
 if __name__ == "__main__":
-    enter(*sys.argv[1:3], sys.argv[3] if len(sys.argv) > 3 else "{}")
+    enter(sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else "{}")

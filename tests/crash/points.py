@@ -121,7 +121,8 @@ def after_a_kill(played: Played, undisturbed: Played) -> list[str]:
     if played.state != undisturbed.state:
         wrong.append(f"the world is {played.state}")
     cut_off = {fact.data["step"] for fact in played.of(Kind.STEP_INTERRUPTED)}
-    unlike = differences(*(likeness(summarize(each.facts, version=__version__), cut_off=cut_off) for each in (undisturbed, played)))
+    one, other = (likeness(summarize(each.facts, version=__version__), cut_off=cut_off) for each in (undisturbed, played))
+    unlike = differences(one, other)
     return wrong + [f"the report differs: {line}" for line in unlike[:8]]
 
 

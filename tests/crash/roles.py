@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from drill.model.effects import Effect, Outputs, Verb
@@ -139,7 +140,7 @@ class ScriptedTerraform:
         verb = "delete" if destroy else "create"
         for change in changes:
             on_event(TerraformEvent("apply_start", change.address, verb, None))
-            self._world.act(f"{verb} {change.address}", lambda state, name=change.address: _keep(state, workspace.step, name, not destroy))
+            self._world.act(f"{verb} {change.address}", partial(_keep, step=workspace.step, name=change.address, there=not destroy))
             on_event(TerraformEvent("apply_complete", change.address, verb, 0.1))
         return {} if destroy else {"addresses": list(workspace.variables["addresses"])}
 
@@ -228,8 +229,17 @@ class ScriptedRoles:
 
 def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
     """The roles a step may use."""
-    kinds = (ScriptedOutage, ScriptedFence, ScriptedDns, ScriptedPropagation, ScriptedAnsible, ScriptedTerraform)
-    return ScriptedRoles(ScriptedGround(), *(kind(world) for kind in kinds), ScriptedProbes(world, clock), clock)  # type: ignore[arg-type]
+    return ScriptedRoles(
+        ground=ScriptedGround(),
+        outage=ScriptedOutage(world),
+        fence=ScriptedFence(world),
+        dns=ScriptedDns(world),
+        propagation=ScriptedPropagation(world),
+        ansible=ScriptedAnsible(world),
+        terraform=ScriptedTerraform(world),
+        probes=ScriptedProbes(world, clock),
+        clock=clock,
+    )
 
 
 class Signed:
@@ -256,7 +266,7 @@ def _put(place: dict[str, Any], key: str, *, value: Any) -> bool:
     return bool(changed)
 
 
-def _keep(state: dict[str, Any], step: str, name: str, there: bool) -> bool:  # noqa: FBT001 - whether it is there afterwards
+def _keep(state: dict[str, Any], *, step: str, name: str, there: bool) -> bool:
     rows = set(state["resources"].get(step, ()))
     after = rows | {name} if there else rows - {name}
     state["resources"][step] = sorted(after)

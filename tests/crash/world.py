@@ -121,7 +121,8 @@ def serving_site(state: Mapping[str, Any]) -> str:
     values = set(state["dns"][NAME]["values"])
     site = next((name for name, addresses in ADDRESSES.items() if values & set(addresses)), "")
     built = site == "primary" or any(state["resources"].values())
-    return site if site and built and not state["cut"][site] and writable(state) else ""
+    well = built and not state["cut"].get(site) and bool(writable(state))
+    return site if well else ""
 
 
 def writable(state: Mapping[str, Any]) -> list[str]:
@@ -132,4 +133,5 @@ def writable(state: Mapping[str, Any]) -> list[str]:
 
 def _two_could_write(state: Mapping[str, Any]) -> bool:
     """Whether two databases would take writes if every outage ended now."""
-    return sum(row["role"] == "primary" and not row["fenced"] for row in state["databases"].values()) > 1
+    could = [row for row in state["databases"].values() if row["role"] == "primary" and not row["fenced"]]
+    return len(could) > 1
