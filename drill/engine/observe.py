@@ -49,7 +49,7 @@ class Instruments:
 class Observer:
     """The body of one drill's observer; its detectors are those of the plan.
 
-    `folder` is the drill's own. `stop_when` is asked about four times a second; beside it the observer ends with the drill, on a hold, on
+    `folder` is the drill's own. `stop_when` is asked about four times a second; beside it the observer ends with the drill, on
     SIGTERM, and when the engine has been gone for `limits.dead_man_s`.
     """
 
@@ -87,7 +87,6 @@ class Observer:
         """
         with hold_pid_file(self._folder, self._drill):
             self._history.apply(self._journal.read(self._drill))
-            self._history.arrived()
             if self._history.finished:
                 return
             self._recall()
@@ -198,7 +197,7 @@ class Observer:
             self._ready = True
             mark_ready(self._folder, self._clock.epoch)
         history = self._history
-        return history.finished or history.held or self._stop_when() or self._abandoned()
+        return history.finished or self._stop_when() or self._abandoned()
 
     def _live(self) -> bool:
         return all(stream.ended for stream in self._streams) and (self._canary is None or self._canary.rows > 0)

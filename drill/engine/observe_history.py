@@ -20,7 +20,6 @@ class History:
 
     seq: int = 0
     finished: bool = False
-    held: bool = False
     """A hold, since the last `arrived`."""
     outage_seq: int = 0
     """The last OutageInjected, 0 for none."""
@@ -61,13 +60,8 @@ class History:
             self.outage_over = True
         elif fact.kind == Kind.ENGINE_STARTED:
             self.engine = fact
-        elif fact.kind in {Kind.DRILL_FINISHED, Kind.DRILL_HELD}:
-            self.finished = self.finished or fact.kind == Kind.DRILL_FINISHED
-            self.held = self.held or fact.kind == Kind.DRILL_HELD
-
-    def arrived(self) -> None:
-        """Forget a hold from before this observer: somebody started it in spite of that."""
-        self.held = False
+        elif fact.kind == Kind.DRILL_FINISHED:
+            self.finished = True
 
     def noticed(self, probe: str) -> bool:
         """Whether the outage that is on now has been noticed by this probe."""

@@ -53,10 +53,12 @@ class Session:
         return self.records.publish(self.drill, self.report_dir)
 
     def close(self, *, keep_ground: bool) -> None:
-        """End everything of this session; `keep_ground` leaves the sandbox serving, as a hold needs it."""
+        """End this session; `keep_ground` leaves the sandbox serving. The measurement goes on until the drill has ended."""
         self._stack.close()
-        DrillObserver(self.records.settings, self.drill).stop()
-        self.life.stop(wait=bool(self.records.progress(self.drill).outcome))
+        ended = bool(self.records.progress(self.drill).outcome)
+        if ended:
+            DrillObserver(self.records.settings, self.drill).stop()
+        self.life.stop(wait=ended)
         if not keep_ground:
             self.grounds.release(self.drill)
 
