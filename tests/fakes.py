@@ -15,7 +15,20 @@ from typing import Any, Literal, cast
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, PreflightFailed, Retryable
 from drill.model.events import Fact, Kind
-from drill.model.ports import InboundMessage, OutboundMessage, PlayResult, RecordSet, Sample, SendResult, TaskEvent, World
+from drill.model.ports import (
+    InboundMessage,
+    OutboundMessage,
+    PlayResult,
+    RecordSet,
+    Sample,
+    SendResult,
+    TaskEvent,
+    TerraformChange,
+    TerraformEvent,
+    TerraformPlan,
+    Workspace,
+    World,
+)
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 
@@ -354,3 +367,56 @@ class FakeArtifacts:
 
     def names(self, drill: str) -> Mapping[str, str]:
         return {sha256: name for (owner, sha256), (name, _) in self.kept.items() if owner == drill}
+
+
+class FakeTerraform:
+    """Builds the same resources for every module, in memory (port Terraform).
+
+    `failure` ends the next apply after its first resource; `keeps` names a resource that no destroy removes.
+    """
+
+    def __init__(self, *addresses: str, outputs: Mapping[str, Any] | None = None, keeps: str = "") -> None:
+        self.outputs = dict(outputs or {})
+        self.keeps = keeps
+        self.failure: Exception | None = None
+        self.after: dict[str, Any] = {}
+        self.log: list[str] = []
+        self.previewed: list[tuple[str, Mapping[str, Any]]] = []
+        self._addresses = sorted(addresses)
+        self._built: dict[tuple[str, str], set[str]] = {}
+        self._saved: dict[tuple[str, str], tuple[str, list[str]]] = {}
+
+    def plan(self, workspace: Workspace, *, destroy: bool = False, stopping: Callable[[], bool] = lambda: False) -> TerraformPlan:
+        built = self.resources(workspace)
+        action = "delete" if destroy else "create"
+        rows = built if destroy else [address for address in self._addresses if address not in built]
+        self.log.append(f"plan {'destroy ' if destroy else ''}{workspace.step}")
+        self._saved[workspace.drill, workspace.step] = (action, rows)
+        return self._plan(action, rows, {} if destroy else self.outputs)
+
+    def apply(self, workspace: Workspace, *, stopping: Callable[[], bool], on_event: Callable[[TerraformEvent], None]) -> Mapping[str, Any]:
+        saved = self._saved.pop((workspace.drill, workspace.step), None)
+        if saved is None:
+            raise Fatal(f"{workspace.step} has no saved plan.", code="A245")
+        action, rows = saved
+        self.log.append(f"apply {workspace.step}")
+        built = self._built.setdefault((workspace.drill, workspace.step), set())
+        for address in rows:
+            on_event(TerraformEvent("apply_start", address, action, None))
+            (built.discard if action == "delete" and address != self.keeps else built.add)(address)
+            on_event(TerraformEvent("apply_complete", address, action, 0.25))
+            failure, self.failure = self.failure, None
+            if failure is not None:
+                raise failure
+        return self.outputs if action == "create" else {}
+
+    def resources(self, workspace: Workspace) -> list[str]:
+        return sorted(self._built.get((workspace.drill, workspace.step), ()))
+
+    def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
+        self.previewed.append((module, variables))
+        return self._plan("create", self._addresses, self.outputs)
+
+    def _plan(self, action: str, rows: Sequence[str], outputs: Mapping[str, Any]) -> TerraformPlan:
+        changes = tuple(TerraformChange(address, address.partition(".")[0], (action,), self.after) for address in rows)
+        return TerraformPlan(changes, hashlib.sha256(repr(changes).encode()).hexdigest(), outputs)

@@ -18,12 +18,20 @@ from drill.adapters.terraform_module import Laid, find_laid, lay
 from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_process import Command, Ended
 from drill.adapters.terraform_state import State, read_state, remember_state
-from drill.model.errors import Fatal
+from drill.model.errors import Fatal, Retryable
 from drill.model.ports import TerraformEvent, TerraformPlan, Workspace
 
 _PLAN: Final = "drill.tfplan"
 _LOCK: Final[Mapping[str, Any]] = {"input": False, "lock_timeout": "30s"}
 _PREVIEW_LIMIT_S: Final = 120.0
+
+
+@contextlib.contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Retryable(f"a Terraform workspace cannot be used: {error}", code="A143", fix="See that its disk has room.") from error
 
 
 class TerraformCli:
@@ -41,6 +49,7 @@ class TerraformCli:
         self._environment = dict(environment)
         self._grace_s = grace_s
 
+    @_on_disk()
     def plan(self, workspace: Workspace, *, destroy: bool = False, stopping: Callable[[], bool] = lambda: False) -> TerraformPlan:
         place = self._place(workspace)
         self._end_orphans(place)
@@ -52,6 +61,7 @@ class TerraformCli:
             self._untaint(laid, state, stopping)
         return self._planned(laid, destroy=destroy, stopping=stopping)
 
+    @_on_disk()
     def apply(self, workspace: Workspace, *, stopping: Callable[[], bool], on_event: Callable[[TerraformEvent], None]) -> Mapping[str, Any]:
         laid = find_laid(self._place(workspace))
         if laid is None or not (laid.directory / _PLAN).exists():
@@ -65,6 +75,7 @@ class TerraformCli:
             raise failure_of(ended, "apply")
         return outputs_of(ended)
 
+    @_on_disk()
     def resources(self, workspace: Workspace) -> list[str]:
         place = self._place(workspace)
         self._end_orphans(place)
@@ -72,6 +83,7 @@ class TerraformCli:
         state = read_state(laid.directory) if laid else None
         return list(state.managed) if state else []
 
+    @_on_disk()
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
         until_s = time.monotonic() + _PREVIEW_LIMIT_S
         scratch = private_directory(self._mark)

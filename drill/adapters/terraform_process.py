@@ -120,7 +120,7 @@ class _Ending:
     def __init__(self, process: subprocess.Popen[bytes], stopping: Callable[[], bool], grace_s: float) -> None:
         self._process = process
         self._stopping = stopping
-        self._waits_s = [grace_s, _FORCE_S]
+        self._waits_s = [grace_s, min(grace_s, _FORCE_S)]
         self._look_at_s = 0.0
         self.stopped = False
 

@@ -1,0 +1,280 @@
+"""Terraform that is stopped, killed, or left behind by a dead engine: the state is kept, and nothing runs on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drill.adapters.ansible_leftovers import owner
+from drill.adapters.terraform_orphans import RunRecord
+from drill.adapters.terraform_process import Command
+from drill.model.errors import JournalBroken, Retryable
+from drill.model.ports import TerraformEvent
+from tests.adapters.terraform_place import ENGINES, PROJECT, Place
+
+
+@pytest.fixture(params=ENGINES)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.delenv("DRILL_TERRAFORM", raising=False)
+    if request.param == "wheel":
+        monkeypatch.setenv("PATH", "")
+    place = Place(tmp_path)
+    yield place
+    place.end()
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 10.0) -> bool:
+    until_s = time.monotonic() + within_s
+    while not holds() and time.monotonic() < until_s:
+        time.sleep(0.01)
+    return holds()
+
+
+def started(place: Place) -> Callable[[], bool]:
+    """Whether the control for tests is at work on both app servers."""
+    return lambda: len(place.log()) >= 2
+
+
+# ---------------------------------------------------------------- stopped
+
+
+def test_a_stop_in_the_middle_leaves_no_process_and_the_next_plan_goes_on(place: Place) -> None:
+    slow = place.sandbox("--before", "60")
+    place.cli.plan(slow)
+
+    begun_s = time.monotonic()
+    with pytest.raises(Retryable) as caught:
+        place.cli.apply(slow, stopping=started(place), on_event=place.events.append)
+    took_s = time.monotonic() - begun_s
+
+    assert caught.value.code == "A141"
+    assert took_s < 5
+    assert place.marked() == []
+    assert (place.instances(), len(place.cli.resources(slow))) == ({}, 2)
+
+    place.build(place.sandbox())
+
+    assert set(place.instances()) == {"b1", "b2"}
+
+
+def test_what_was_half_made_when_it_was_stopped_is_destroyed_as_well(place: Place) -> None:
+    lingering = place.sandbox("--after", "60")
+    place.cli.plan(lingering)
+    with pytest.raises(Retryable):
+        place.cli.apply(lingering, stopping=lambda: len(place.instances()) == 2, on_event=place.events.append)
+    half_made = set(place.instances())
+
+    place.destroy()
+
+    assert half_made == {"b1", "b2"}
+    assert place.instances() == {}
+    assert place.cli.resources(lingering) == []
+
+
+def test_a_plan_can_be_stopped(place: Place) -> None:
+    with pytest.raises(Retryable) as caught:
+        place.cli.plan(place.sandbox(), stopping=lambda: True)
+
+    assert caught.value.code == "A190"
+    assert place.marked() == []
+
+
+def test_a_journal_that_takes_no_fact_ends_terraform_with_its_state_saved(place: Place) -> None:
+    def refuse(_event: TerraformEvent) -> None:
+        if started(place)():
+            raise JournalBroken("the token is stale", code="J010")
+
+    slow = place.sandbox("--before", "0.5")
+    place.cli.plan(slow)
+
+    with pytest.raises(JournalBroken):
+        place.cli.apply(slow, stopping=lambda: False, on_event=refuse)
+
+    assert place.marked() == []
+    assert len(place.cli.resources(slow)) == 2
+
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, lambda *_: print("no", flush=True))
+subprocess.Popen([sys.executable, "-IS", "-c", "import time; time.sleep(60)"])
+print('{"type": "ready"}', flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_that_heeds_no_interrupt_is_killed_with_all_below_it(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    heard: list[Mapping[str, Any]] = []
+    command = Command((sys.executable, "-IS", "-c", STUBBORN), tmp_path, mark=place.mark, environment={}, grace_s=0.3)
+
+    ended = command.run("plan", stopping=lambda: bool(heard), on_event=heard.append)
+
+    assert (ended.code, ended.stopped) == (-signal.SIGKILL, True)
+    assert [event.get("@message") for event in heard] == [None, "no", "no"]
+    assert eventually(lambda: place.marked() == [])
+
+
+# ---------------------------------------------------------------- the engine dies
+
+ENGINE = """
+import json, sys
+from pathlib import Path
+from typing import Any
+from drill.adapters.terraform import TerraformCli
+from drill.model.ports import Workspace
+home, project, mark, variables = sys.argv[1:]
+cli = TerraformCli(Path(home), Path(project), mark, {})
+workspace = Workspace("d1", "rebuild.capacity", "terraform/sites/sandbox", json.loads(variables))
+cli.plan(workspace)
+cli.apply(workspace, stopping=lambda: False, on_event=lambda event: None)
+"""
+
+
+def killed(place: Place, *control_options: str, when: Callable[[], bool]) -> None:
+    """Run an engine in a process of its own and kill it when its Terraform is at work."""
+    variables = json.dumps(dict(place.sandbox(*control_options).variables))
+    engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(place.home), str(PROJECT), place.mark, variables], cwd=PROJECT)
+    try:
+        assert eventually(when)
+    finally:
+        engine.kill()
+        engine.wait()
+
+
+def test_terraform_saves_its_state_when_its_engine_is_killed(place: Place) -> None:
+    killed(place, "--before", "60", when=started(place))
+
+    state = place.directory / "terraform.tfstate"
+    assert eventually(lambda: state.exists() and state.read_text().count('"tainted"') == 2)
+    assert len(place.cli.resources(place.workspace(""))) == 2
+    assert place.marked() == []  # a command that Terraform had begun lives on without it, until somebody looks
+
+
+def test_after_a_kill_the_next_engine_ends_what_is_left_and_builds_each_server_once(place: Place) -> None:
+    killed(place, "--before", "1", when=started(place))
+
+    place.build(place.sandbox())
+
+    assert place.marked() == []
+    assert set(place.instances()) == {"b1", "b2"}
+    assert len(place.cli.resources(place.sandbox())) == 2
+    assert place.cli.plan(place.sandbox("--refuse", "nobody")).changes  # the control changed: the state knows what built it
+    assert place.cli.plan(place.sandbox()).changes == ()
+
+
+def test_after_a_kill_an_abort_destroys_what_was_half_made(place: Place) -> None:
+    killed(place, "--after", "60", when=lambda: len(place.instances()) == 2)
+
+    assert len(place.cli.resources(place.workspace(""))) == 2
+    place.destroy()
+
+    assert place.marked() == []
+    assert place.instances() == {}
+
+
+# ---------------------------------------------------------------- records of runs
+
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def sleepers() -> Iterator[Start]:
+    """Starts processes that sleep; with `stubborn` they heed no interrupt."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(mark: str, *, stubborn: bool = False) -> subprocess.Popen[bytes]:
+        body = (
+            f"import signal, time; {'signal.signal(signal.SIGINT, signal.SIG_IGN); ' if stubborn else ''}print(flush=True); time.sleep(60)"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-IS", "-c", body],
+            env={"DRILL_MARK": mark},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+DEAD = "999999999:1"
+
+
+def record(directory: Path, terraform: int, engine: str) -> None:
+    (directory / "running.json").write_text(json.dumps({"terraform": owner(terraform), "engine": engine}))
+
+
+def test_a_dead_engines_terraform_is_interrupted_first_and_killed_only_when_it_stays(tmp_path: Path, sleepers: Start) -> None:
+    willing, stubborn = sleepers("m1"), sleepers("m1", stubborn=True)
+
+    record(tmp_path, willing.pid, DEAD)
+    killed_willing = RunRecord(tmp_path).end("m1", grace_s=5.0)
+    record(tmp_path, stubborn.pid, DEAD)
+    killed_stubborn = RunRecord(tmp_path).end("m1", grace_s=0.1)
+
+    assert (killed_willing, killed_stubborn) == (0, 1)
+    assert (willing.wait(5), stubborn.wait(5)) == (-signal.SIGINT, -signal.SIGKILL)
+    assert not (tmp_path / "running.json").exists()
+
+
+def test_a_living_engines_terraform_is_left_alone(tmp_path: Path, sleepers: Start) -> None:
+    theirs = sleepers("m1")
+    record(tmp_path, theirs.pid, owner())
+
+    with pytest.raises(Retryable) as caught:
+        RunRecord(tmp_path).end("m1", grace_s=0.1)
+
+    assert caught.value.code == "A140"
+    assert theirs.poll() is None
+
+
+def test_a_process_that_only_has_the_number_of_the_dead_terraform_is_left_alone(tmp_path: Path, sleepers: Start) -> None:
+    stranger = sleepers("another mark")
+    (tmp_path / "running.json").write_text(json.dumps({"terraform": f"{stranger.pid}:1", "engine": DEAD}))
+
+    assert RunRecord(tmp_path).end("m1", grace_s=0.1) == 0
+    assert stranger.poll() is None
+
+
+def test_half_a_record_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "running.json").write_text('{"terr')
+
+    assert RunRecord(tmp_path).end("m1", grace_s=0.1) == 0
+    assert not (tmp_path / "running.json").exists()
+
+
+def test_a_workspace_where_another_engine_works_is_refused(place: Place) -> None:
+    slow = place.sandbox("--before", "1")
+    place.cli.plan(slow)
+    over = threading.Event()
+    worker = threading.Thread(target=lambda: place.cli.apply(slow, stopping=over.is_set, on_event=place.events.append))
+    worker.start()
+    try:
+        assert eventually(started(place))
+        with pytest.raises(Retryable) as caught:
+            place.cli.plan(slow)
+    finally:
+        worker.join()
+
+    assert caught.value.code == "A140"
+    assert set(place.instances()) == {"b1", "b2"}
