@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from drill.adapters.scenario_yaml_document import Document
 from drill.model.problem import Path, Problem, did_you_mean, dotted
-from drill.model.scenario import NAME_PATTERN, RESERVED, is_expression, kind_keys
+from drill.model.scenario import RESERVED, is_expression, kind_keys
+from drill.model.scenario_values import NAME_PATTERN
 
 _NAME: Final = "expected a name of small letters, digits, _ and - that starts with a letter"
 _WORDS: Final[Mapping[str, str]] = {

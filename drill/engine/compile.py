@@ -13,6 +13,7 @@ from drill.model.plan import (
     Canary,
     Contact,
     Gate,
+    Guard,
     Limits,
     Messages,
     Mode,
@@ -27,6 +28,7 @@ from drill.model.plan import (
 )
 from drill.model.problem import Problem, did_you_mean
 from drill.model.scenario import AcknowledgeForm, PhaseForm, Scenario, StepForm
+from drill.model.scenario_guards import GuardForm
 
 Locate = Callable[[Iterable[Problem]], list[Finding]]
 
@@ -80,6 +82,7 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
             for name, row in scenario.probes.items()
         ),
         "canary": Canary(postgres=scenario.canary.postgres, every_s=scenario.canary.every) if scenario.canary else None,
+        "guards": tuple(_guard(name, row) for name, row in scenario.guards.items()),
         "contacts": tuple(Contact(id=name, **row.model_dump()) for name, row in scenario.contacts.items()),
         "messages": Messages(
             order=scenario.messages.order,
@@ -89,6 +92,16 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
         ),
         "limits": Limits(max_changes=limits.max_changes, allow=limits.allow, freeze=limits.freeze, dead_man_s=limits.dead_man),
     }
+
+
+def _guard(name: str, form: GuardForm) -> Guard:
+    if form.prometheus is not None:
+        row = form.prometheus
+        return Guard(id=name, asks="prometheus", url=row.url, query=row.query, for_s=row.for_, every_s=row.every)
+    if form.alertmanager is not None:
+        said = form.alertmanager
+        return Guard(id=name, asks="alertmanager", url=said.url, alert=said.alert, for_s=said.for_, every_s=said.every)
+    return Guard(id=name, asks="probe", probe=form.probe or "", misses=form.misses)
 
 
 class _Compiler:

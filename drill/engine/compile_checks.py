@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from drill.engine.compile_gate_checks import gate_problems
+from drill.engine.compile_guard_checks import guard_problems
 from drill.engine.compile_outline import Names, Outline, PhaseOutline, StepOutline, names, outline
 from drill.engine.expressions import BadExpression, find_step, references, texts
 from drill.model.graph import ancestors, find_cycle
@@ -23,7 +24,7 @@ A kind that has both `from` and `to` moves something between sites."""
 def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
     """Everything wrong with the references of a scenario, given as the file's own data; wrong shapes are the grammar's to report."""
     seen = outline(data)
-    found = [*_phase_problems(seen), *gate_problems(seen)]
+    found = [*_phase_problems(seen), *gate_problems(seen), *guard_problems(data, seen)]
     for at, probe in names(data.get("steady_state"), ("steady_state",)):
         found += _unknown(at, probe, seen.probes, "S025", "probe")
     for phase in seen.phases:
@@ -31,8 +32,9 @@ def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
             found += _params_problems(step, seen, kinds)
             for below, text in texts(step.params):
                 found += _expression_problems((*step.at, step.kind, *below), text, _visible(seen, phase, step), seen)
-    for below, text in texts(data.get("probes", {}), ("probes",)):
-        found += _expression_problems(below, text, None, seen)
+    for top in ("probes", "guards"):
+        for below, text in texts(data.get(top, {}), (top,)):
+            found += _expression_problems(below, text, None, seen)
     return list(dict.fromkeys(found))
 
 
@@ -117,7 +119,9 @@ def _expression_problems(at: Path, text: str, visible: Sequence[str] | None, see
         if row.root == "sites":
             yield from _site_problems(at, row.names, seen)
         elif visible is None:
-            yield Problem(at, "S030", "a probe is asked all the time: it cannot use the outputs of steps.", "Use {{ sites.… }}.")
+            yield Problem(
+                at, "S030", "probes and guards are asked all the time: they cannot use the outputs of steps.", "Use {{ sites.… }}."
+            )
         else:
             yield from _step_problems(at, row.names, visible, seen)
 

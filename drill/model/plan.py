@@ -65,6 +65,24 @@ class Probe(Frozen):
     expect: str | None = None
 
 
+class Guard(Frozen):
+    """A condition that ends the drill when it breaks, watched until the verdict. Its texts may hold expressions over `sites`.
+
+    `asks` a probe (breaks after `misses` in a row), Prometheus (`query` returns something while it holds) or Alertmanager (`alert` must not
+    fire). The last two are asked every `every_s`, and break when they do not hold, or give no answer, for `for_s`.
+    """
+
+    id: str
+    asks: Literal["probe", "prometheus", "alertmanager"]
+    probe: str = ""
+    misses: int = 3
+    url: str = ""
+    query: str = ""
+    alert: str = ""
+    for_s: float = 5.0
+    every_s: float = 2.0
+
+
 class Canary(Frozen):
     """Numbered, acknowledged writes. `postgres` is a secret reference to a connection string."""
 
@@ -171,6 +189,7 @@ class Plan(Frozen):
     steady_state: tuple[str, ...] = ()
     probes: tuple[Probe, ...] = ()
     canary: Canary | None = None
+    guards: tuple[Guard, ...] = ()
     contacts: tuple[Contact, ...] = ()
     messages: Messages = Messages()
     limits: Limits

@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-    model_serializer,
-    model_validator,
-)
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_serializer, model_validator
 
 from drill.model.durations import Duration
-from drill.model.freeze import parse_freeze
-from drill.model.plan import Text
+from drill.model.scenario_guards import Guards
+from drill.model.scenario_values import Form, Freeze, Id, Secret, Secrets, Span, Words
 
 RESERVED: Final = ("after", "timeout", "retries", "skip", "on_failure", "title")
 """Keys of a step that are not its kind."""
@@ -35,66 +24,6 @@ def is_expression(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(is_expression(item) for item in value.values())
     return isinstance(value, list | tuple) and any(is_expression(item) for item in value)
-
-
-def _above_zero(seconds: float) -> float:
-    if seconds <= 0:
-        raise ValueError("expected a duration above zero")
-    return seconds
-
-
-def _reference(text: str) -> str:
-    name = text.removeprefix("secret:")
-    if name == text or not name or not name.replace("_", "a").isalnum() or name != name.upper():
-        raise ValueError("expected a reference such as secret:NAME, never the value itself")
-    return text
-
-
-def _words(value: Any) -> Any:
-    return {"en": value, "zh": value} if isinstance(value, str) else value
-
-
-def _many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _window(text: str) -> str:
-    parse_freeze(text)
-    return text
-
-
-NAME_PATTERN: Final = r"^[a-z][a-z0-9_-]{0,39}$"
-_SECRET_SCHEMA: Final = {"type": "string", "pattern": "^secret:[A-Z0-9_]+$", "examples": ["secret:ONCALL_PHONE"]}
-_TEXT_SCHEMA: Final = {
-    "anyOf": [
-        {"type": "string"},
-        {
-            "type": "object",
-            "properties": {"en": {"type": "string"}, "zh": {"type": "string"}},
-            "required": ["en", "zh"],
-            "additionalProperties": False,
-        },
-    ]
-}
-
-Id = Annotated[str, Field(pattern=NAME_PATTERN)]
-Span = Annotated[Duration, AfterValidator(_above_zero)]
-"""Seconds, above zero."""
-Secret = Annotated[str, AfterValidator(_reference), WithJsonSchema(_SECRET_SCHEMA)]
-Secrets = Annotated[
-    tuple[Annotated[str, AfterValidator(_reference)], ...],
-    BeforeValidator(_many),
-    WithJsonSchema({"anyOf": [_SECRET_SCHEMA, {"type": "array", "items": _SECRET_SCHEMA}]}),
-]
-Words = Annotated[Text, BeforeValidator(_words), WithJsonSchema(_TEXT_SCHEMA)]
-"""Text in both languages; a plain string stands for both."""
-Freeze = Annotated[str, AfterValidator(_window)]
-
-
-class Form(BaseModel):
-    """A mapping of the file. An unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ObjectivesForm(Form):
@@ -164,7 +93,7 @@ class SmsForm(Form):
 
     provider: str = Field(min_length=1)
     sign: Secret
-    templates: dict[Purpose, dict[Literal["en", "zh"], str]] = {}
+    templates: dict[Purpose, dict[Literal["en", "zh"], str]] = Field(default={})
 
 
 class MessagesForm(Form):
@@ -206,7 +135,7 @@ class StepForm(Form):
     """One step: the name of its kind with the kind's parameters, beside the reserved keys."""
 
     kind: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
     after: tuple[str, ...] = ()
     timeout: Span | None = None
     retries: int = Field(default=0, ge=0, le=100, strict=True)
@@ -246,13 +175,13 @@ class PhaseForm(Form):
     after: tuple[str, ...] = ()
     budget: Span | None = None
     acknowledge: Acknowledge | None = None
-    steps: dict[Id, StepForm] = {}
+    steps: dict[Id, StepForm] = Field(default={})
 
 
 class FailbackForm(Form):
     """The way home, after the verdict."""
 
-    phases: dict[Id, PhaseForm] = {}
+    phases: dict[Id, PhaseForm] = Field(default={})
 
 
 class Scenario(Form):
@@ -263,10 +192,11 @@ class Scenario(Form):
     objectives: ObjectivesForm
     sites: dict[Id, SiteForm] = Field(min_length=1)
     steady_state: tuple[str, ...] = ()
-    probes: dict[Id, ProbeForm] = {}
+    probes: dict[Id, ProbeForm] = Field(default={})
     canary: CanaryForm | None = None
+    guards: Guards = Field(default={})
     limits: LimitsForm
-    contacts: dict[Id, ContactForm] = {}
+    contacts: dict[Id, ContactForm] = Field(default={})
     messages: MessagesForm = MessagesForm()
     defaults: DefaultsForm = DefaultsForm()
     phases: dict[Id, PhaseForm] = Field(min_length=1)
@@ -274,4 +204,4 @@ class Scenario(Form):
 
     def document(self) -> dict[str, Any]:
         """The scenario as plain data in the file's own shape, without what was left out; durations in seconds."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
