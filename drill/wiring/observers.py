@@ -24,6 +24,10 @@ class DrillObserver:
         self._process.ensure()
         self._process.wait_ready(_READY_WITHIN_S)
 
+    def go_on(self) -> None:
+        """Have one running, without waiting: in the middle of a drill there may be nothing that answers or takes a write."""
+        self._process.ensure()
+
     def pid(self) -> int | None:
         """The pid of the living observer."""
         found = observer_in(self._folder)

@@ -122,7 +122,7 @@ def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, ground
     progress = records.progress(drill)
     if progress.started and not progress.outcome:
         life.arm()
-        DrillObserver(settings, drill).ready()
+        DrillObserver(settings, drill).go_on()
     engine.launch()
     engine.play(drill, plan)
     return Session(

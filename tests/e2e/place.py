@@ -45,6 +45,7 @@ class Engine:
 
     def __init__(self, words: list[str], *, environment: dict[str, str], errors: Path) -> None:
         self.facts: list[Fact] = []
+        self.refusal: dict[str, Any] = {}
         self.errors = errors
         self._heard = threading.Condition()
         self._over = False
@@ -64,8 +65,10 @@ class Engine:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
+            row = json.loads(line)
             with self._heard:
-                self.facts.append(json.loads(line))
+                self.refusal = row.get("error", self.refusal)
+                self.facts += [row] if "kind" in row else []
                 self._heard.notify_all()
         with self._heard:
             self._over = True
@@ -81,7 +84,7 @@ class Engine:
                     return found[0]
                 if self._over or not self._heard.wait(max(0.0, until_s - time.monotonic())):
                     why = "the engine ended" if self._over else f"not within {within_s:g} s"
-                    raise AssertionError(f"no {kind} {data}: {why}; last: {self.facts[-1:]}; errors: {self.errors.read_text()[-2000:]}")
+                    raise AssertionError(f"no {kind} {data}: {why}; last: {self.facts[-1:]}; {self.refusal}; errors: {self.errors.read_text()[-2000:]}")
 
     def told(self, kind: str, **data: Any) -> list[Fact]:
         """The facts of a kind with such data so far."""

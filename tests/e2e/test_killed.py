@@ -127,7 +127,8 @@ def test_ctrl_c_twice_stops_at_once_with_130_and_resume_and_failback_bring_every
 
     assert engine.ended(within_s=10) == 130
     assert not _tools_in(place)
-    assert place.start("resume", "twice").ended() == 5
+    resumed = place.start("resume", "twice")
+    assert resumed.ended() == 5, resumed.refusal
     assert place.start("failback", "twice").ended() in {0, 1}
     assert _ran_after_success(place.facts("twice")) == []
     assert sandbox.healthy()
