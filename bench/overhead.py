@@ -33,7 +33,7 @@ DRILL = "overhead"
 _TEXT = Text(en="Nothing", zh="无")
 _STEPS_PER_PHASE = 10
 _SIZES = (30, 300, 1000)
-_POLL_S = 0.01
+_LOOK_EVERY_S = 0.25  # as the command line does
 
 
 class Nothing(Step[Params]):
@@ -113,7 +113,7 @@ def run(steps: int, home: Path) -> float:
     engine = DurableEngine(database_engine(f"sqlite:///{home / 'drill.sqlite'}"), executor="bench", crew_of=lambda _drill, _plan: crew)
     engine.launch()
     engine.play(DRILL, plan)
-    while not crew.settled.wait(_POLL_S):
+    while not crew.settled.wait(_LOOK_EVERY_S):
         if engine.failure(DRILL):
             raise RuntimeError(engine.failure(DRILL))
     facts = journal.read(DRILL, kinds=frozenset({Kind.STEP_STARTED, Kind.STEP_SUCCEEDED}))

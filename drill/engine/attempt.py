@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from drill.engine.expressions import render, visible_steps
+from drill.engine.expressions import render, texts, visible_steps
 from drill.engine.record import Recorder
 from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, StepError
 from drill.model.events import Draft, Fact, Kind
@@ -90,8 +90,8 @@ class StepRunner:
         """Bring the step to its end; a step that has ended already is not run again."""
         done = self._settled(planned)
         while done is None:
-            row = self._look(planned)
-            done = self._try(planned, number=row.attempts + 1)
+            tries = self.recorder.look(lambda progress: progress.step(planned.id).attempts, fresh=False)  # ours alone, so never stale
+            done = self._try(planned, number=tries + 1)
         return done
 
     def _look(self, planned: PlannedStep) -> StepProgress:
@@ -99,13 +99,13 @@ class StepRunner:
 
     def _settled(self, planned: PlannedStep) -> Result | None:
         """The end the journal already knows, or nothing when there is work to do; marks what a dead engine left running."""
-        row = self._look(planned)
+        row, stopped = self.recorder.look(lambda progress: (progress.step(planned.id), aborting(progress)))
         if row.state in {"succeeded", "skipped"}:
             return {"status": "ok"}
         if row.running is not None:
             where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": row.running}
             self.recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
-        if self.recorder.look(aborting):
+        if stopped:
             return {"status": "stopped"}
         if planned.skip:
             self.recorder.say(
@@ -116,13 +116,9 @@ class StepRunner:
 
     def resolve(self, planned: PlannedStep) -> Any:
         """The step's parameters with their expressions filled in. Raises: Fatal: an expression has no value yet (A201)."""
-        visible = visible_steps(self.plan, planned.id)
-        progress_steps = self.recorder.look(
-            lambda progress: {name: dict(row.outputs) for name, row in progress.steps.items() if name in visible}
-        )
         sites = {site.id: dict(self.world.ground.attributes(site.id)) for site in self.plan.sites}
         try:
-            params = render(planned.params, steps=progress_steps, sites=sites)
+            params = render(planned.params, steps=self._outputs(planned), sites=sites)
             return self.kinds[planned.kind].params.model_validate(params)
         except (ValueError, DrillError) as error:
             raise Fatal(
@@ -131,9 +127,17 @@ class StepRunner:
                 fix="See what the earlier step put out with `drill show`.",
             ) from error
 
+    def _outputs(self, planned: PlannedStep) -> Mapping[str, Mapping[str, Any]]:
+        """What the steps it may refer to have put out; parameters without an expression refer to none."""
+        if next(texts(planned.params), None) is None:
+            return {}
+        visible = visible_steps(self.plan, planned.id)
+        return self.recorder.look(lambda progress: {name: dict(progress.steps[name].outputs) for name in visible if name in progress.steps})
+
     def _try(self, planned: PlannedStep, *, number: int) -> Result | None:
         step = self.kinds[planned.kind]
         where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
+        self.recorder.before_an_effect()
         self.recorder.say(Kind.STEP_STARTED, f"{planned.id}/{number}/started", kind=planned.kind, no_return=planned.no_return, **where)
         attempt = StepAttempt(self.recorder, planned, number=number, artifacts=self.artifacts)
         try:
