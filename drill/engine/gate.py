@@ -93,7 +93,7 @@ class GateKeeper:
 
     def _settled(self, gate: Gate, row: GateProgress) -> Result | None:
         """How the journal says it ended: a silence that lets the drill go on lets it go on after a crash too."""
-        if row.overruled or row.state == "acknowledged":
+        if row.state == "acknowledged":
             return {"status": "ok"}
         if row.state == "expired":
             return {"status": "ok" if self._silence_passes(gate) else "expired"}

@@ -44,8 +44,6 @@ class GateProgress:
     round: int = 0
     confirmed: tuple[str, ...] = ()
     answered_by: tuple[str, ...] = ()
-    overruled: bool = False
-    """A person went on with a drill on hold although this one had not said yes."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Wrong codes so far by contact."""
 
@@ -225,15 +223,13 @@ def _decided(progress: Progress, fact: Fact) -> None:
     if fact.data["verb"] in {"failback", "proceed"} and progress.held:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
         progress.hold_wanted = False
-        if fact.data["verb"] == "proceed":
+        if fact.data["verb"] == "proceed" or progress.failback:
             _answer_for_all(progress)
         progress.decisions += 1
-        for gate in progress.gates.values():
-            gate.overruled = gate.overruled or gate.state in {"open", "declined", "expired"}
 
 
 def _answer_for_all(progress: Progress) -> None:
-    """A person who says proceed has answered every question that was put."""
+    """A person who goes on, out or home, has answered every question that was put."""
     for gate in progress.gates.values():
         if gate.state in {"open", "declined", "expired"}:
             gate.state, gate.answered_by = "acknowledged", ("operator",)
