@@ -8,6 +8,7 @@ from typing import Any
 
 from drill.engine.expressions import render, texts, visible_steps
 from drill.engine.record import Recorder
+from drill.model.effects import Outputs
 from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, StepError
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Plan, PlannedStep
@@ -114,11 +115,14 @@ class StepRunner:
             return {"status": "ok"}
         return None
 
-    def resolve(self, planned: PlannedStep) -> Any:
-        """The step's parameters with their expressions filled in. Raises: Fatal: an expression has no value yet (A201)."""
+    def resolve(self, planned: PlannedStep, foreseen: Mapping[str, Outputs] | None = None) -> Any:
+        """The step's parameters with their expressions filled in, from the journal or from what earlier steps are foreseen to put out.
+
+        Raises: Fatal: an expression has no value yet (A201).
+        """
         sites = {site.id: dict(self.world.ground.attributes(site.id)) for site in self.plan.sites}
         try:
-            params = render(planned.params, steps=self._outputs(planned), sites=sites)
+            params = render(planned.params, steps=self._outputs(planned, foreseen), sites=sites)
             return self.kinds[planned.kind].params.model_validate(params)
         except (ValueError, DrillError) as error:
             raise Fatal(
@@ -127,11 +131,13 @@ class StepRunner:
                 fix="See what the earlier step put out with `drill show`.",
             ) from error
 
-    def _outputs(self, planned: PlannedStep) -> Mapping[str, Mapping[str, Any]]:
-        """What the steps it may refer to have put out; parameters without an expression refer to none."""
+    def _outputs(self, planned: PlannedStep, foreseen: Mapping[str, Outputs] | None) -> Mapping[str, Outputs]:
+        """Of the steps it may refer to; parameters without an expression refer to none."""
         if next(texts(planned.params), None) is None:
             return {}
         visible = visible_steps(self.plan, planned.id)
+        if foreseen is not None:
+            return {name: foreseen[name] for name in visible if name in foreseen}
         return self.recorder.look(lambda progress: {name: dict(progress.steps[name].outputs) for name in visible if name in progress.steps})
 
     def _try(self, planned: PlannedStep, *, number: int) -> Result | None:

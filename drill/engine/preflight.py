@@ -8,7 +8,7 @@ from typing import Any
 
 from drill.engine.attempt import StepRunner
 from drill.engine.safety import unsafe_effects
-from drill.model.effects import Effect
+from drill.model.effects import Effect, Outputs
 from drill.model.errors import DrillError, UnsafePlan
 from drill.model.events import Kind
 from drill.model.ports import Secrets, World
@@ -70,16 +70,17 @@ class Preflight:
 
     def _steps(self) -> Iterable[Check]:
         effects: dict[str, list[Effect]] = {}
-        for planned in self._plan.steps():
+        foreseen: dict[str, Outputs] = {}
+        for planned in (step for phase in self._plan.phases for step in phase.steps):
             step = self._runner.kinds[planned.kind]
-            if planned.phase in {phase.id for phase in self._plan.failback} or _waits_for_outputs(planned.params):
-                continue
             try:
-                params = self._runner.resolve(planned)
+                params = self._runner.resolve(planned, foreseen)
                 trouble = step.ready(params, self._world)
                 effects[planned.id] = step.preview(params, self._world)
+                foreseen[planned.id] = step.foresee(params, self._world)
             except DrillError as error:
-                yield Check(f"step {planned.id}", ok=False, detail=error.what, fix=error.fix)
+                if error.code != "A201" or not _waits_for_outputs(planned.params):  # else nobody can know its parameters yet
+                    yield Check(f"step {planned.id}", ok=False, detail=error.what, fix=error.fix)
                 continue
             count = sum(effect.count for effect in effects[planned.id])
             yield Check(f"step {planned.id}", not trouble, "; ".join(trouble) or f"{count} change(s) ahead")

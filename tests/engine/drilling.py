@@ -103,12 +103,16 @@ class ScriptedStep:
         self.trouble: list[str] = []
         self.effects: list[Effect] = []
         self.left: list[str] | Exception = []
+        self.foreseen: dict[str, Any] = {}
 
     def ready(self, params: ScriptedParams, world: World) -> list[str]:
         return self.trouble
 
     def preview(self, params: ScriptedParams, world: World) -> list[Effect]:
         return self.effects
+
+    def foresee(self, params: ScriptedParams, world: World) -> Mapping[str, Any]:
+        return self.foreseen
 
     def leftovers(self, params: ScriptedParams, world: World, drill: str, step: str) -> list[str]:
         if isinstance(self.left, Exception):

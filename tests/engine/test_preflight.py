@@ -90,6 +90,18 @@ def test_a_step_that_waits_for_outputs_is_not_looked_at_before_they_are_there() 
     assert "step a.x" not in look(drill)
 
 
+def test_a_step_is_looked_at_with_what_earlier_steps_are_foreseen_to_put_out() -> None:
+    capacity, switch = step_of("a.capacity"), step_of("b.switch", value="{{ steps.capacity.outputs.addresses }}")
+    drill = Stage(plan_of(phase_of("a", capacity), phase_of("b", switch, after=("a",)), steady_state=("checkout",)))
+    drill.step.foreseen = {"addresses": ["127.0.2.1"]}
+    drill.step.trouble = ["the name is kept for an hour"]
+
+    check = look(drill)["step b.switch"]
+
+    assert check.detail == "the name is kept for an hour"
+    assert drill.step.given == []
+
+
 def test_a_step_whose_parameters_cannot_be_filled_in_is_a_failed_check() -> None:
     check = look(stage(value="{{ sites.primary.colour }}"))["step a.x"]
 
