@@ -20,7 +20,7 @@ Result = dict[str, Any]
 """What a reserved node hands to the conductor: `status` is ok, failed, stopped, declined, expired or blocked."""
 
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-_WAIT_POLL_S = 0.03
+_WAIT_POLL_S = 0.01  # a look costs 0.4 ms; what it finds late is late for the users too
 
 
 class StepAttempt:
