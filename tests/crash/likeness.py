@@ -18,6 +18,9 @@ _OF_THE_CRASH = {"V102", "V106", "V107", "V110", "V114"}
 _HOW_IT_WENT = {"asked", "failed", "already_promoted", "destroyed", "detected_after_s", "api_s", "first_new_s", "settled_s", "took_s"}
 """Outputs that tell how the last try went, not what the step achieved."""
 
+_COUNTED = {"count"}
+"""Outputs that count what the last try found to do: after an interrupted one there is less of it."""
+
 
 def likeness(report: Report, *, cut_off: Collection[str] = ()) -> dict[str, Any]:
     """What of a report must be the same however often the engine was killed; `cut_off` are the steps that a kill interrupted."""
@@ -57,7 +60,7 @@ def _step(row: Mapping[str, Any], *, cut_off: bool) -> dict[str, Any]:
         "attempts": len(tries),
         "tries": [_without(each, "number") for each in tries],
         "progress": [] if cut_off else sorted({each["what"] for each in row["progress"]}),
-        "outputs": {key: value for key, value in row["outputs"].items() if key not in _HOW_IT_WENT},
+        "outputs": {key: value for key, value in row["outputs"].items() if key not in _HOW_IT_WENT and not (cut_off and key in _COUNTED)},
     }
 
 

@@ -6,8 +6,9 @@ import multiprocessing
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,30 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.crash.engine"])
 
 
+class Fault(StrEnum):
+    """What kind of promise was broken."""
+
+    NOT_RESUMED = "not resumed"
+    REPEATED = "repeated side effect"
+    LOST_UNDO = "lost undo"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One thing that is wrong with a drill."""
+
+    fault: Fault
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.fault}: {self.what}"
+
+
 @dataclass(frozen=True)
 class Played:
     """What became of one drill. `codes` are the exit codes of its engines, in order."""
 
-    strike: Strike
+    strikes: tuple[Strike, ...]
     codes: tuple[int, ...]
     facts: tuple[Fact, ...]
     state: Mapping[str, Any]
@@ -58,8 +78,8 @@ class Played:
         return sum(fact.kind not in MEASUREMENTS and not fact.by.startswith("probe:") for fact in self.facts)
 
 
-def play(strike: Strike, *, later: Callable[[int], Strike] = lambda _life: Strike()) -> Played:
-    """Play a fresh drill with a strike and take it to its end; a hold ends with `failback`. `later` strikes the engines after the first."""
+def play(*strikes: Strike) -> Played:
+    """Play a fresh drill and take it to its end; a hold ends with `failback`. The first engine gets the first strike, and so on."""
     home = Path(tempfile.mkdtemp(prefix="drill-crash-"))
     try:
         world = ScriptedWorld.create(home / "world.sqlite")
@@ -67,21 +87,19 @@ def play(strike: Strike, *, later: Callable[[int], Strike] = lambda _life: Strik
         journal = SqlJournal(engine)
         try:
             with watching(Watcher(DRILL, journal, world)):
-                codes, holds = _lives(home, strike, later, journal, world)
-            return Played(strike, tuple(codes), tuple(journal.read(DRILL)), world.state(), world.effects(), tuple(holds))
+                codes, holds = _lives(home, strikes, journal, world)
+            return Played(strikes, tuple(codes), tuple(journal.read(DRILL)), world.state(), world.effects(), tuple(holds))
         finally:
             engine.dispose()
     finally:
         shutil.rmtree(home)
 
 
-def _lives(
-    home: Path, strike: Strike, later: Callable[[int], Strike], journal: SqlJournal, world: ScriptedWorld
-) -> tuple[list[int], list[Mapping[str, Any]]]:
+def _lives(home: Path, strikes: Sequence[Strike], journal: SqlJournal, world: ScriptedWorld) -> tuple[list[int], list[Mapping[str, Any]]]:
     codes: list[int] = []
     holds: list[Mapping[str, Any]] = []
     for life in range(_LIVES):
-        codes.append(_engine(home, strike if life == 0 else later(life)))
+        codes.append(_engine(home, strikes[life] if life < len(strikes) else Strike()))
         if codes[-1] == HELD and not Progress().apply(journal.read(DRILL)).outcome:
             holds.append(world.state())
             _decide(journal, len(holds))
@@ -112,87 +130,95 @@ def _decide(journal: SqlJournal, number: int) -> None:
 # ---------------------------------------------------------------- what must hold
 
 
-def after_a_kill(played: Played, undisturbed: Played) -> list[str]:
+def after_a_kill(played: Played, undisturbed: Played) -> list[Wrong]:
     """Everything that is wrong with a drill whose engine was killed and went on; empty when it is as if nothing had happened."""
     wrong = [*always(played), *_repeated(played, undisturbed)]
     expected = undisturbed.codes[-1]
     if played.codes[-1] != expected:
-        wrong.append(f"it left with {played.codes}, not with {expected}")
+        wrong.append(Wrong(Fault.NOT_RESUMED, f"it left with {played.codes}, not with {expected}"))
     if played.state != undisturbed.state:
-        wrong.append(f"the world is {played.state}")
+        wrong.append(Wrong(Fault.NOT_RESUMED, f"the world is {played.state}"))
     cut_off = {fact.data["step"] for fact in played.of(Kind.STEP_INTERRUPTED)}
     one, other = (likeness(summarize(each.facts, version=__version__), cut_off=cut_off) for each in (undisturbed, played))
-    unlike = differences(one, other)
-    return wrong + [f"the report differs: {line}" for line in unlike[:8]]
+    return wrong + [Wrong(Fault.NOT_RESUMED, f"the report differs: {line}") for line in differences(one, other)[:8]]
 
 
-def after_an_abort(played: Played) -> list[str]:
+def after_an_abort(played: Played) -> list[Wrong]:
     """Everything that is wrong with a drill that somebody aborted: before the point of no return undone, after it held and brought home."""
     wrong = always(played)
     if played.state != start():
-        wrong.append(f"the world was not brought back: {played.state}")
+        wrong.append(Wrong(Fault.LOST_UNDO, f"the world was not brought back: {played.state}"))
     asked = next((fact.seq for fact in played.of(Kind.ABORT_REQUESTED)), None)
-    passed = next((fact.seq for fact in played.of(Kind.STEP_STARTED) if fact.data["no_return"]), None)
     ended = next((fact.seq for fact in played.of(Kind.DRILL_FINISHED)), 0)
     if asked is None or asked > ended:
         return wrong
-    outcome = played.progress.outcome
-    returned = bool(played.of(Kind.FAILBACK_STARTED))
-    if returned != (passed is not None):
-        wrong.append(f"it went home by {'failback' if returned else 'undo'}, the point of no return was {'' if passed else 'not '}passed")
-    if passed is None:
-        wrong += [] if outcome in {"aborted", "declined"} and played.codes[-1] == 4 else [f"it ended {outcome} with {played.codes}"]
-        wrong += _lost_undos(played)
-    elif any(state["databases"]["standby"]["role"] != "primary" for state in played.on_hold[:1] if not _went_home(played)):
-        wrong.append("on hold, nothing served")
+    return wrong + (_after_the_point(played) if _passed_the_point(played) else _before_the_point(played))
+
+
+def _passed_the_point(played: Played) -> bool:
+    return any(fact.data["no_return"] for fact in played.of(Kind.STEP_STARTED))
+
+
+def _before_the_point(played: Played) -> list[Wrong]:
+    """Each undo that was registered succeeded once, and the drill says so."""
+    registered = Counter(fact.data["step"] for fact in played.of(Kind.UNDO_REGISTERED))
+    done = Counter(fact.data["step"] for fact in played.of(Kind.UNDO_DONE))
+    wrong = [Wrong(Fault.LOST_UNDO, f"undos registered {dict(registered)}, done {dict(done)}")] if registered != done else []
+    if played.progress.outcome not in {"aborted", "declined"} or played.codes[-1] != 4 or played.on_hold:
+        wrong.append(Wrong(Fault.NOT_RESUMED, f"it ended {played.progress.outcome} with {played.codes}"))
     return wrong
 
 
-def _went_home(played: Played) -> bool:
-    """Whether the hold came after the database had gone home."""
-    held = next((fact.seq for fact in played.of(Kind.DRILL_HELD)), 0)
-    return any(fact.seq < held and fact.data["step"] == "data_home.roles" for fact in played.of(Kind.STEP_STARTED))
+def _after_the_point(played: Played) -> list[Wrong]:
+    """It stood still with one side serving, and a person brought it home."""
+    wrong = [] if played.on_hold else [Wrong(Fault.NOT_RESUMED, f"it did not hold: {played.codes}")]
+    wrong += [Wrong(Fault.LOST_UNDO, f"on hold no database took a write: {state}") for state in played.on_hold if not _takes_writes(state)]
+    if played.progress.outcome != "finished" or played.codes[-1] not in {0, 1}:
+        wrong.append(Wrong(Fault.NOT_RESUMED, f"it ended {played.progress.outcome} with {played.codes}"))
+    return wrong
 
 
-def _lost_undos(played: Played) -> list[str]:
-    registered = Counter(fact.data["step"] for fact in played.of(Kind.UNDO_REGISTERED))
-    done = Counter(fact.data["step"] for fact in played.of(Kind.UNDO_DONE))
-    return [f"undos registered {dict(registered)}, done {dict(done)}"] if registered != done else []
+def _takes_writes(state: Mapping[str, Any]) -> bool:
+    return any(row["role"] == "primary" and not row["fenced"] for row in state["databases"].values())
 
 
-def always(played: Played) -> list[str]:
+def always(played: Played) -> list[Wrong]:
     """What holds for every drill, however it was struck: chain, steps, texts, questions, one writable database."""
-    wrong: list[str] = []
+    wrong: list[Wrong] = []
     try:
         check_chain(played.facts)
     except DrillError as error:
-        wrong.append(str(error))
+        wrong.append(Wrong(Fault.NOT_RESUMED, str(error)))
     if not played.progress.outcome:
-        wrong.append(f"it never ended: {played.codes}")
-    wrong += _again(played)
-    sent = Counter({what: count for (step, what), count in played.effects.calls.items() if step == "message"})
-    wrong += [f"{what} went out {count} times" for what, count in sent.items() if count > 1]
-    asked = Counter(fact.data["gate"] for fact in played.of(Kind.ACKNOWLEDGEMENT_REQUESTED))
-    wrong += [f"{gate} was asked {count} times, its deadline moved" for gate, count in asked.items() if count > 1]
+        wrong.append(Wrong(Fault.NOT_RESUMED, f"it never ended: {played.codes}"))
+    repeated = [*_ran_again(played), *_said_again(played)]
     if played.state["split_brain"]:
-        wrong.append("two databases could have taken writes")
-    return wrong
+        repeated.append("two databases could have taken writes")
+    return wrong + [Wrong(Fault.REPEATED, what) for what in repeated]
 
 
-def _again(played: Played) -> list[str]:
+def _ran_again(played: Played) -> list[str]:
     ended: set[str] = set()
     wrong: list[str] = []
     for fact in played.of(Kind.STEP_STARTED, Kind.STEP_SUCCEEDED):
         step = fact.data["step"]
-        if fact.kind is Kind.STEP_SUCCEEDED:
-            wrong += [f"{step} succeeded twice"] if step in ended else []
-            ended.add(step)
-        elif step in ended:
+        if step in ended:
             wrong.append(f"{step} ran again after it had succeeded")
-    return wrong
+        if fact.kind is Kind.STEP_SUCCEEDED:
+            ended.add(step)
+    return wrong + [
+        f"{step}: {what} changed the world {count} times" for (step, what), count in played.effects.changes.items() if count > 1
+    ]
 
 
-def _repeated(played: Played, undisturbed: Played) -> list[str]:
+def _said_again(played: Played) -> list[str]:
+    sent = {what: count for (step, what), count in played.effects.calls.items() if step == "message"}
+    asked = Counter(fact.data["gate"] for fact in played.of(Kind.ACKNOWLEDGEMENT_REQUESTED))
+    wrong = [f"{what} went out {count} times" for what, count in sent.items() if count > 1]
+    return wrong + [f"{gate} was asked {count} times, its deadline moved" for gate, count in asked.items() if count > 1]
+
+
+def _repeated(played: Played, undisturbed: Played) -> list[Wrong]:
     """Effects that were had more or less often: a request may be repeated by a step that was cut off, a change never."""
     cut_off = Counter(fact.data["step"] for fact in played.of(Kind.STEP_INTERRUPTED))
     wrong: list[str] = []
@@ -204,4 +230,4 @@ def _repeated(played: Played, undisturbed: Played) -> list[str]:
         calls, usual = played.effects.calls[effect], undisturbed.effects.calls[effect]
         if not usual <= calls <= usual + cut_off[step]:
             wrong.append(f"{step}: {what} was asked for {calls} times instead of {usual}")
-    return wrong
+    return [Wrong(Fault.REPEATED, what) for what in wrong]
