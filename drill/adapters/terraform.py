@@ -14,6 +14,7 @@ from typing import Any, Final
 from drill.adapters.ansible_leftovers import private_directory
 from drill.adapters.terraform_binary import terraform_argv
 from drill.adapters.terraform_events import Teller, failure_of, outputs_of, plan_of
+from drill.adapters.terraform_lost import close_log, made_without_trace, note_for_a_person, noted
 from drill.adapters.terraform_module import Laid, find_laid, lay
 from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_process import Command, Ended
@@ -56,9 +57,7 @@ class TerraformCli:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         laid = find_laid(place) if destroy else None
         laid = laid or self._lay(workspace.module, place, workspace.variables)
-        state = read_state(laid.directory)
-        if destroy and state is not None:
-            self._untaint(laid, state, stopping)
+        self._mend(laid, read_state(laid.directory), destroy=destroy, stopping=stopping)
         return self._planned(laid, destroy=destroy, stopping=stopping)
 
     @_on_disk()
@@ -71,17 +70,20 @@ class TerraformCli:
         finally:
             (laid.directory / _PLAN).unlink(missing_ok=True)  # it holds the variables, and is stale by now
             remember_state(laid.directory)
-        if ended.code != 0:
-            raise failure_of(ended, "apply")
-        return outputs_of(ended)
+        if ended.code >= 0:
+            close_log(laid.directory)
+        return outputs_of(_succeeded(ended, "apply"))
 
     @_on_disk()
     def resources(self, workspace: Workspace) -> list[str]:
         place = self._place(workspace)
         self._end_orphans(place)
         laid = find_laid(place)
-        state = read_state(laid.directory) if laid else None
-        return list(state.managed) if state else []
+        if laid is None:
+            return []
+        state = read_state(laid.directory)
+        managed = state.managed if state else ()
+        return sorted({*managed, *made_without_trace(laid.directory, managed), *noted(laid.directory)})
 
     @_on_disk()
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
@@ -111,10 +113,24 @@ class TerraformCli:
     def _command(self, laid: Laid) -> Command:
         return Command(terraform_argv(), laid.directory, mark=self._mark, environment=self._environment, grace_s=self._grace_s)
 
-    def _untaint(self, laid: Laid, state: State, stopping: Callable[[], bool]) -> None:
-        """Terraform skips the destroy provisioners of what was half made, and would leave behind what those remove."""
-        for address in state.tainted:
-            _succeeded(self._command(laid).run("untaint", address, stopping=stopping, lock_timeout=_LOCK["lock_timeout"]), "untaint")
+    def _mend(self, laid: Laid, state: State | None, *, destroy: bool, stopping: Callable[[], bool]) -> None:
+        """See to what an earlier apply left half made, which neither a new apply nor a destroy would.
+
+        Terraform skips the destroy provisioners of what is tainted, and knows nothing of what it was making when it was killed. Its own
+        `terraform_data` is made again, because commands of ours may be repeated, and is then destroyed as a whole; a cloud's is not.
+        """
+        lost = made_without_trace(laid.directory, state.managed if state else ())
+        ours = [address for address, kind in lost.items() if kind.startswith("terraform_")]
+        note_for_a_person(laid.directory, lost.keys() - ours)
+        if not destroy:
+            return
+        command = self._command(laid)
+        if ours:
+            again = command.run("apply", stopping=stopping, log="again", json=True, auto_approve=True, target=ours, **_LOCK)
+            remember_state(laid.directory)
+            _succeeded(again, "apply")
+        for address in state.tainted if state else ():
+            _succeeded(command.run("untaint", address, stopping=stopping, lock_timeout=_LOCK["lock_timeout"]), "untaint")
             remember_state(laid.directory)
 
     def _planned(self, laid: Laid, *, destroy: bool, stopping: Callable[[], bool]) -> TerraformPlan:

@@ -77,13 +77,15 @@ class Command:
         *words: str,
         stopping: Callable[[], bool],
         on_event: Callable[[Mapping[str, Any]], None] = lambda _event: None,
+        log: str = "",
         **options: Any,
     ) -> Ended:
         """Run it, line by line. On `stopping`: one SIGINT and a grace, in which Terraform saves its state; then force.
 
-        Its output goes to a file and is read from there: a pipe would end Terraform by SIGPIPE when we die, before it saves its state.
+        Its output goes to a file there, named after the command or `log`, and is read from it: a pipe would end Terraform by SIGPIPE when
+        we die, before it saves its state.
         """
-        told, complaints = self._directory / f"{command}.jsonl", self._directory / f"{command}.err"
+        told, complaints = self._directory / f"{log or command}.jsonl", self._directory / f"{log or command}.err"
         with _private(told) as stdout, _private(complaints) as stderr:
             process = self._spawn(_words(command, *words, **options), stdout, stderr)
         ending = _Ending(process, stopping, self._grace_s)

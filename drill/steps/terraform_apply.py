@@ -77,7 +77,7 @@ def destroy(workspace: Workspace, world: World, attempt: Attempt) -> list[str]:
         world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
     left = world.terraform.resources(workspace)
     if left:
-        raise Fatal(f"{', '.join(left)} still exist(s) after the destroy.", code="A243", fix="Remove it by hand; the state names it.")
+        raise Fatal(f"{', '.join(left)} still exist(s) after the destroy.", code="A243", fix="Remove it by hand.")
     return before
 
 

@@ -272,5 +272,5 @@ def test_what_may_hold_a_secret_is_for_our_eyes_only_and_a_plan_does_not_stay(pl
     modes = {path.name: path.stat().st_mode & 0o777 for path in place.directory.iterdir()}
 
     assert place.directory.stat().st_mode & 0o777 == 0o700
-    assert modes["drill.auto.tfvars.json"] == modes["last.tfstate"] == modes["apply.jsonl"] == 0o600
+    assert modes["drill.auto.tfvars.json"] == modes["last.tfstate"] == modes["applied.jsonl"] == 0o600
     assert not {"drill.tfplan", "show.jsonl"} & modes.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from drill.adapters.ansible_leftovers import owner
-from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_process import Command
 from drill.model.errors import JournalBroken, Retryable
 from drill.model.ports import TerraformEvent
@@ -124,6 +123,54 @@ def test_one_that_heeds_no_interrupt_is_killed_with_all_below_it(tmp_path: Path)
     assert eventually(lambda: place.marked() == [])
 
 
+# ---------------------------------------------------------------- Terraform dies
+
+
+def kill_terraform(place: Place) -> None:
+    """Kill it with everything it runs, as a machine that is out of memory may."""
+    terraform = json.loads((place.directory / "running.json").read_text())["terraform"]
+    os.killpg(int(terraform.partition(":")[0]), signal.SIGKILL)
+
+
+def test_what_was_being_made_when_terraform_was_killed_is_known_and_destroyed(place: Place) -> None:
+    lingering = place.sandbox("--after", "1")
+    place.cli.plan(lingering)
+
+    def kill_when_both_are_there() -> None:
+        eventually(lambda: len(place.instances()) == 2)
+        kill_terraform(place)
+
+    killer = threading.Thread(target=kill_when_both_are_there)
+    killer.start()
+
+    with pytest.raises(Retryable) as caught:
+        place.cli.apply(lingering, stopping=lambda: False, on_event=place.events.append)
+    killer.join()
+    left = place.cli.resources(place.workspace(""))
+    place.destroy()
+
+    assert caught.value.code == "A141"
+    assert left == ['terraform_data.app["b1"]', 'terraform_data.app["b2"]']
+    assert place.instances() == {}
+    assert place.cli.resources(place.workspace("")) == []
+
+
+def test_a_clouds_resource_that_was_being_made_is_left_to_a_person_who_says_when_it_is_gone(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    workspace = place.workspace(place.module('resource "terraform_data" "a" {}'))
+    place.cli.plan(workspace)
+    begun = {"type": "apply_start", "hook": {"action": "create", "resource": {"addr": "acme_server.a", "resource_type": "acme_server"}}}
+    (place.directory / "apply.jsonl").write_text(f"creating…\n{json.dumps(begun)}\n{{cut")
+
+    place.build(workspace)
+    place.destroy()
+    left = place.cli.resources(workspace)
+    (place.directory / "lost.json").unlink()
+
+    assert left == ["acme_server.a"]
+    assert place.cli.resources(workspace) == []
+
+
 # ---------------------------------------------------------------- the engine dies
 
 ENGINE = """
@@ -182,85 +229,7 @@ def test_after_a_kill_an_abort_destroys_what_was_half_made(place: Place) -> None
     assert place.instances() == {}
 
 
-# ---------------------------------------------------------------- records of runs
-
-
-Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def sleepers() -> Iterator[Start]:
-    """Starts processes that sleep; with `stubborn` they heed no interrupt."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(mark: str, *, stubborn: bool = False) -> subprocess.Popen[bytes]:
-        body = (
-            f"import signal, time; {'signal.signal(signal.SIGINT, signal.SIG_IGN); ' if stubborn else ''}print(flush=True); time.sleep(60)"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-IS", "-c", body],
-            env={"DRILL_MARK": mark},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-DEAD = "999999999:1"
-
-
-def record(directory: Path, terraform: int, engine: str) -> None:
-    (directory / "running.json").write_text(json.dumps({"terraform": owner(terraform), "engine": engine}))
-
-
-def test_a_dead_engines_terraform_is_interrupted_first_and_killed_only_when_it_stays(tmp_path: Path, sleepers: Start) -> None:
-    willing, stubborn = sleepers("m1"), sleepers("m1", stubborn=True)
-
-    record(tmp_path, willing.pid, DEAD)
-    killed_willing = RunRecord(tmp_path).end("m1", grace_s=5.0)
-    record(tmp_path, stubborn.pid, DEAD)
-    killed_stubborn = RunRecord(tmp_path).end("m1", grace_s=0.1)
-
-    assert (killed_willing, killed_stubborn) == (0, 1)
-    assert (willing.wait(5), stubborn.wait(5)) == (-signal.SIGINT, -signal.SIGKILL)
-    assert not (tmp_path / "running.json").exists()
-
-
-def test_a_living_engines_terraform_is_left_alone(tmp_path: Path, sleepers: Start) -> None:
-    theirs = sleepers("m1")
-    record(tmp_path, theirs.pid, owner())
-
-    with pytest.raises(Retryable) as caught:
-        RunRecord(tmp_path).end("m1", grace_s=0.1)
-
-    assert caught.value.code == "A140"
-    assert theirs.poll() is None
-
-
-def test_a_process_that_only_has_the_number_of_the_dead_terraform_is_left_alone(tmp_path: Path, sleepers: Start) -> None:
-    stranger = sleepers("another mark")
-    (tmp_path / "running.json").write_text(json.dumps({"terraform": f"{stranger.pid}:1", "engine": DEAD}))
-
-    assert RunRecord(tmp_path).end("m1", grace_s=0.1) == 0
-    assert stranger.poll() is None
-
-
-def test_half_a_record_is_no_record(tmp_path: Path) -> None:
-    (tmp_path / "running.json").write_text('{"terr')
-
-    assert RunRecord(tmp_path).end("m1", grace_s=0.1) == 0
-    assert not (tmp_path / "running.json").exists()
+# ---------------------------------------------------------------- two engines
 
 
 def test_a_workspace_where_another_engine_works_is_refused(place: Place) -> None:
