@@ -18,7 +18,7 @@ from drill.engine.undo import Undoer
 from drill.model.errors import DrillError, JournalBroken, StepError
 from drill.model.events import Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
-from drill.model.ports import Artifacts, Messenger, Secrets, World
+from drill.model.ports import Artifacts, GuardRunner, Messenger, Secrets, World
 from drill.model.progress import Progress
 from drill.model.report import Report
 from drill.model.verdict import exit_code_for
@@ -27,6 +27,7 @@ from drill.steps.base import Step
 _HOLD_POLL_S = 0.1
 _HOLD_REASONS: Mapping[str, Mapping[str, str]] = {
     "cli": {"en": "somebody asked to stop", "zh": "有人要求停止"},
+    "guard": {"en": "a guard broke", "zh": "安全条件不再成立"},
     "silence": {"en": "nobody answered in time", "zh": "无人按时答复"},
     "engine": {"en": "a step failed", "zh": "有步骤未成功"},
 }
@@ -64,6 +65,8 @@ class Kit:
     people: People
     messengers: Mapping[str, Messenger]
     hooks: Hooks
+    guards: GuardRunner | None = None
+    """Looks at the guards that are no probes; only a plan without such guards needs none."""
 
 
 class DrillCrew:
@@ -79,7 +82,7 @@ class DrillCrew:
         self._undoer = Undoer(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
-        self._preflight = Preflight(self._runner, secrets=kit.secrets)
+        self._preflight = Preflight(self._runner, secrets=kit.secrets, guards=kit.guards)
         self.settled = threading.Event()
         """Set when the drill has ended or holds, and all of it is written and sent."""
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import psutil
 
 from drill.engine.observe_canary import CanaryLoop, CanaryWriter
+from drill.engine.observe_guards import GuardPost, GuardSource
 from drill.engine.observe_history import History
 from drill.engine.observe_process import hold_pid_file, mark_ready
 from drill.engine.observe_scribe import Scribe
@@ -40,10 +41,14 @@ class ProbeSampler(Protocol):
 
 @dataclass(frozen=True)
 class Instruments:
-    """What an observer measures with. `canary` writes where the business writes; without one no row is written."""
+    """What an observer measures with. `canary` writes where the business writes; without one no row is written.
+
+    `guards` looks at the guards that are no probes; only a plan without such guards needs none.
+    """
 
     probes: ProbeSampler
     canary: CanaryWriter | None = None
+    guards: GuardSource | None = None
 
 
 class Observer:
@@ -76,6 +81,7 @@ class Observer:
         self._history = History()
         self._scribe = Scribe(drill, journal=journal, clock=clock, history=self._history, over=self._over)
         self._canary: CanaryLoop | None = None
+        self._post = GuardPost(plan, instruments.guards, clock=clock, scribe=self._scribe)
         self._losses: dict[str, int] = {}
         self._ready = False
 
@@ -96,6 +102,7 @@ class Observer:
     def _recall(self) -> None:
         """Go on where an observer that was killed left off."""
         self._losses = dict(self._history.detections)
+        self._post.recall(self._history.broken)
         for stream in self._streams:
             if stream.heartbeat and self._history.noticed(stream.probe):
                 stream.watch = replace(stream.watch, down=True)
@@ -114,6 +121,7 @@ class Observer:
             if self._canary is not None:
                 threads.append(loop.run_in_executor(pool, self._canary.run))
             tasks = [asyncio.create_task(self._pace(stream, pool)) for stream in self._streams]
+            tasks += [asyncio.create_task(self._post.watch(guard)) for guard in self._post.asked]
             tasks.append(asyncio.create_task(_wait(terminated)))
             try:
                 ended, _ = await asyncio.wait([*threads, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +145,7 @@ class Observer:
             stream.ended += 1
             if stream.recorded:
                 self._scribe.put(self._sampled(stream, k, due_s=due_s, sample=sample))
+                await self._post.sampled(stream.probe, count, sample)
             if stream.heartbeat is None:
                 return
             stream.watch, detection = stream.watch.after(count, answered=sample.ok)
@@ -200,7 +209,8 @@ class Observer:
         return history.finished or self._stop_when() or self._abandoned()
 
     def _live(self) -> bool:
-        return all(stream.ended for stream in self._streams) and (self._canary is None or self._canary.rows > 0)
+        seen = all(stream.ended for stream in self._streams) and self._post.ready()
+        return seen and (self._canary is None or self._canary.rows > 0)
 
     def _abandoned(self) -> bool:
         last, engine = self._history.last_foreign, self._history.engine

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from drill.model.events import Fact, Kind
 from drill.model.ports import Clock
 
-_OBSERVERS = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED, Kind.OUTAGE_DETECTED})
+_OBSERVERS = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED, Kind.OUTAGE_DETECTED, Kind.GUARD_BROKEN})
 _SPARE_ROWS = 3  # a row may be sent up to one interval after its due moment, and both ends are rounded
 
 
@@ -20,7 +20,8 @@ class History:
 
     seq: int = 0
     finished: bool = False
-    """A hold, since the last `arrived`."""
+    broken: set[str] = field(default_factory=set)
+    """Guards that have broken."""
     outage_seq: int = 0
     """The last OutageInjected, 0 for none."""
     outage_over: bool = False
@@ -60,6 +61,8 @@ class History:
             self.outage_over = True
         elif fact.kind == Kind.ENGINE_STARTED:
             self.engine = fact
+        elif fact.kind == Kind.GUARD_BROKEN:
+            self.broken.add(fact.data["guard"])
         elif fact.kind == Kind.DRILL_FINISHED:
             self.finished = True
 

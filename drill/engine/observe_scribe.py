@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from drill.engine.observe_history import History
 from drill.model.errors import JournalBroken
-from drill.model.events import Draft, Fact
+from drill.model.events import Draft, Fact, Kind
 from drill.model.ports import Clock, Journal
 
 BATCH_EVERY_S = 0.25
@@ -41,14 +41,28 @@ class Scribe:
         with self._lock:
             self._waiting.append(draft)
 
-    def write_now(self, draft: Draft) -> Fact | None:
-        """Write one fact ahead of the batch; nothing when the journal cannot take it now, then it leads the next batch."""
+    def write_now(self, *drafts: Draft) -> Fact | None:
+        """Write facts ahead of the batch, in one transaction, and return the first.
+
+        Nothing when the journal cannot take them now; then they lead the next batch.
+        """
         try:
-            return self._journal.append(self._drill, [draft])[0]
+            return self._journal.append(self._drill, drafts)[0]
         except JournalBroken as broken:
             _log.warning("observer.journal_refused", extra={"code": broken.code})
-            self._give_back([draft])
+            self._give_back(list(drafts))
             return None
+
+    def write_unless(self, over: frozenset[Kind], *drafts: Draft) -> None:
+        """Write facts at once, unless the journal holds a fact of these kinds by now: then what was seen matters no more."""
+        try:
+            past = self._journal.read(self._drill, kinds=over)
+        except JournalBroken as broken:
+            _log.warning("observer.journal_refused", extra={"code": broken.code})
+            self._give_back(list(drafts))
+            return
+        if not past:
+            self.write_now(*drafts)
 
     def run(self) -> None:
         """Write and listen until stopped or over.

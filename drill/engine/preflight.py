@@ -11,11 +11,13 @@ from drill.engine.safety import unsafe_effects
 from drill.model.effects import Effect, Outputs
 from drill.model.errors import DrillError, UnsafePlan
 from drill.model.events import Kind
-from drill.model.ports import Secrets, World
+from drill.model.plan import Guard
+from drill.model.ports import GuardRunner, Secrets, World
 
 _GOOD_IN_A_ROW = 5
 _PROBE_REST_S = 0.1
 _PATIENCE_S = 10.0
+_GUARD_REST_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,13 @@ class Check:
 class Preflight:
     """The checks of one plan against one world."""
 
-    def __init__(self, runner: StepRunner, *, secrets: Secrets) -> None:
+    def __init__(self, runner: StepRunner, *, secrets: Secrets, guards: GuardRunner | None = None) -> None:
         self._runner = runner
         self._plan = runner.plan
         self._world = runner.world
         self._recorder = runner.recorder
         self._secrets = secrets
+        self._guards = guards
 
     def run(self) -> list[Check]:
         """Every check, each written down; goes on after a failed one so that all is said at once."""
@@ -51,6 +54,7 @@ class Preflight:
     def _all(self) -> Iterable[Check]:
         yield from self._contacts()
         yield from self._steady()
+        yield from self._guarding()
         yield from self._steps()
 
     def _contacts(self) -> Iterable[Check]:
@@ -67,6 +71,26 @@ class Preflight:
                 f"{_GOOD_IN_A_ROW} good answers in a row" if ok else f"not {_GOOD_IN_A_ROW} good answers in a row within {_PATIENCE_S:g} s"
             )
             yield Check(f"steady state {probe}", ok, detail, "" if ok else "Repair the service first: a drill starts from health.")
+
+    def _guarding(self) -> Iterable[Check]:
+        """A guard that does not hold now would end the drill as soon as it starts."""
+        for guard in self._plan.guards:
+            if guard.asks == "probe":
+                ok = healthy(guard.probe, self._world)
+                trouble = "" if ok else f"{guard.probe} does not answer well"
+            else:
+                trouble = self._look(guard)
+            fix = "Repair what it guards, or see why it cannot be asked." if trouble else ""
+            yield Check(f"guard {guard.id}", not trouble, trouble or "it holds", fix)
+
+    def _look(self, guard: Guard) -> str:
+        """Why a guard that is no probe does not hold, after looking for as long as it is given; empty when it holds."""
+        if self._guards is None:
+            return "nothing here can ask it"
+        until_s = self._world.clock.mono_s() + guard.for_s
+        while not (look := self._guards.ask(guard.id)).holds and self._world.clock.mono_s() < until_s:
+            self._world.clock.sleep(_GUARD_REST_S)
+        return look.detail
 
     def _steps(self) -> Iterable[Check]:
         effects: dict[str, list[Effect]] = {}

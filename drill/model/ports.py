@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from drill.model.events import Fact, Kind
-from drill.model.ports_ground import DatabaseAccess, Dns, Fence, Ground, Outage, ProbeRunner, Propagation, RecordSet, Sample
+from drill.model.ports_ground import DatabaseAccess, Dns, Fence, Ground, GuardRunner, Outage, ProbeRunner, Propagation, RecordSet, Sample
 from drill.model.ports_people import InboundMessage, Messenger, OutboundMessage, ReplySource, SendResult
 from drill.model.ports_record import Artifacts, Clock, Journal, Secrets
 from drill.model.ports_tools import Ansible, PlayResult, TaskEvent, Terraform, TerraformChange, TerraformEvent, TerraformPlan, Workspace
@@ -20,6 +20,7 @@ __all__ = [
     "Dns",
     "Fence",
     "Ground",
+    "GuardRunner",
     "InboundMessage",
     "Journal",
     "Messenger",

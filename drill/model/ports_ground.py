@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from drill.model.effects import Effect
+from drill.model.guards import Look
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 
@@ -109,6 +110,13 @@ class ProbeRunner(Protocol):
 
     def ask(self, probe: str) -> Sample:
         """Never raises for a failed probe: that is its answer."""
+
+
+class GuardRunner(Protocol):
+    """Looks once at one guard that is no probe."""
+
+    def ask(self, guard: str) -> Look:
+        """Never raises for a guard that does not hold or cannot be seen: that is its answer. Takes at most the guard's `for_s`."""
 
 
 @dataclass(frozen=True)

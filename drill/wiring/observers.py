@@ -42,6 +42,7 @@ def observe(records: Records, drill: str) -> None:
     """The body of the observer's process. Raises: DrillError: another observer watches this drill."""
     from drill.adapters.canary_postgres import PostgresCanary
     from drill.engine.observe import Instruments, Observer
+    from drill.wiring.guarding import guards_of
     from drill.wiring.worlds import open_grounds
 
     plan = records.plan(drill)
@@ -52,6 +53,6 @@ def observe(records: Records, drill: str) -> None:
         plan,
         journal=records.journal,
         clock=records.clock,
-        instruments=Instruments(grounds.probes, canary),
+        instruments=Instruments(grounds.probes, canary, guards_of(grounds)),
         folder=records.settings.drill_dir(drill),
     ).run()
