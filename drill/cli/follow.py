@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -74,7 +75,7 @@ def follow_drill(
             seen += fresh
             new = [fact for fact in fresh if fact.seq > after]
             if seen:
-                view.show(records.report(drill, seen, with_trend=False), new)
+                _show(view, out, records.report(drill, seen, with_trend=False), new)
             ended = next((fact for fact in new if fact.kind in {Kind.DRILL_FINISHED, Kind.DRILL_HELD}), None)
             if ended is None and not alive():
                 break
@@ -82,3 +83,15 @@ def follow_drill(
     finally:
         view.close()
     return ended
+
+
+def _show(view: View, out: TextIO, report: Report, new: Sequence[Fact]) -> None:
+    try:
+        view.show(report, new)
+    except BrokenPipeError:
+        mute(out)
+
+
+def mute(out: TextIO) -> None:
+    """Send what is still to be said nowhere: a reader that left early must not stop a drill."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

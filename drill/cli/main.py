@@ -67,7 +67,15 @@ class _Lazy(click.Group):
         command = getattr(importlib.import_module(entry.module), entry.attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module}.{entry.attribute} is not a command")
+        _keep_lines(command)
         return command
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:  # the reader of our output left early, as `head` does; click would call that exit 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -91,6 +99,16 @@ def cli() -> None:
     Example:
       drill run scenarios/sandbox-region-outage.yaml
     """
+
+
+def _keep_lines(command: click.Command) -> None:
+    """Turn the mark of a paragraph whose lines stay as they are into the character click knows: raw docstrings hold it as two."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_lines(each)
+
+
+_keep_lines(cli)
 
 
 def exit_code_of(error: DrillError) -> int:
@@ -122,9 +140,6 @@ def main() -> None:
     except DrillError as error:
         _say(error, as_json=as_json)
         sys.exit(exit_code_of(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last net: a bug of ours becomes a report, never a bare traceback
         sys.exit(_report_bug(error))
 

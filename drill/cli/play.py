@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from drill.cli.follow import follow_drill
+from drill.cli.follow import follow_drill, mute
 from drill.model.events import Fact, Kind
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterat
 
 
 def _say(text: str) -> None:
-    click.echo(text)
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        mute(sys.stdout)
 
 
 def _quiet(_text: str) -> None:

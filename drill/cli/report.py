@@ -90,6 +90,19 @@ def verify(path: Path, *, as_json: bool) -> None:
         click.echo(f"{seq} facts, chain intact, head {digest}")
 
 
+def _evidence(file: Path) -> tuple[int, str]:
+    """How many facts a report.json tells of, and the digest of the last."""
+    try:
+        evidence = json.loads(file.read_text(encoding="utf-8"))["evidence"]
+        return int(evidence["facts"]), str(evidence["head_digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JournalBroken(
+            f"{file.name} is not a report that can be compared: {error!r}.",
+            code="J006",
+            fix="Render it again with `drill report --format json`, or verify facts.jsonl alone.",
+        ) from error
+
+
 def _check(file: Path) -> tuple[int, str]:
     from drill.model.events import check_chain, fact_from_row
 

@@ -34,8 +34,7 @@ def resume(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: b
       drill resume my-drill
     """
     records, drill = _open(drill)
-    if records.progress(drill).state == "held":
-        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: `drill failback {drill}` or `drill proceed {drill}`.")
+    _refuse_held(records, drill)
     return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
@@ -54,6 +53,7 @@ def abort(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | N
       drill abort my-drill --reason "real incident elsewhere"
     """
     records, drill = _open(drill)
+    _refuse_held(records, drill)
     _write(records, drill, Kind.ABORT_REQUESTED, reason=reason, channel="cli")
     return _play(records, drill, as_json=as_json, report_dir=report_dir)
 
@@ -93,6 +93,12 @@ def _decide(verb: str, drill: str | None, *, as_json: bool, report_dir: Path | N
         raise UsageError(f"{drill} is not on hold but {state}.", code="U019", fix="See `drill status`.")
     _write(records, drill, Kind.OPERATOR_DECIDED, verb=verb, subject=drill)
     return _play(records, drill, as_json=as_json, report_dir=report_dir)
+
+
+def _refuse_held(records: Records, drill: str) -> None:
+    """On hold nothing runs that could be resumed or stopped: a person chooses the way on."""
+    if records.progress(drill).state == "held":
+        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: `drill failback {drill}` or `drill proceed {drill}`.")
 
 
 def _write(records: Records, drill: str, kind: Kind, **data: str) -> None:
