@@ -14,6 +14,7 @@ from typing import Final
 import psutil
 
 from drill.adapters.ansible_leftovers import MARK, alive, owner
+from drill.adapters.terraform_module import find_laid
 from drill.model.errors import InDoubt, Retryable
 
 _NAME: Final = "running.json"
@@ -41,20 +42,36 @@ class RunRecord:
 
         Raises: Retryable: a living engine works here (A140). InDoubt: a process does not end (A340).
         """
-        try:
-            record = json.loads(self._path.read_text(encoding="utf-8"))
-            terraform, engine = str(record["terraform"]), str(record["engine"])
-        except FileNotFoundError:
-            return 0
-        except (ValueError, KeyError):  # the engine died while it wrote; Terraform was interrupted with it
-            self._path.unlink()
-            return 0
+        terraform, engine = self._read()
         if alive(engine):
             raise Retryable(f"another engine works on {self._path.parent}.", code="A140", fix="Wait for it, or end it.")
-        _interrupt(terraform, grace_s)
-        ended = _end_session(int(terraform.partition(":")[0]), mark)
+        ended = 0
+        if terraform:
+            _interrupt(terraform, grace_s)
+            ended = _end_session(int(terraform.partition(":")[0]), mark)
         self._path.unlink(missing_ok=True)
         return ended
+
+    def at_work(self) -> bool:
+        """Whether a living engine works here."""
+        return alive(self._read()[1])
+
+    def _read(self) -> tuple[str, str]:
+        try:
+            record = json.loads(self._path.read_text(encoding="utf-8"))
+            return str(record["terraform"]), str(record["engine"])
+        except (FileNotFoundError, ValueError, KeyError):  # none, or the engine died while it wrote: Terraform was interrupted with it
+            return "", ""
+
+
+def end_orphans(home: Path, mark: str, *, grace_s: float = 30.0) -> int:
+    """End what dead engines left running on any workspace of a home, and return how many had to be killed.
+
+    Runs of living engines are not touched. Raises: InDoubt: a process does not end (A340).
+    """
+    laid = filter(None, map(find_laid, sorted((home / "drills").glob("*/terraform/*"))))
+    records = [RunRecord(each.directory) for each in laid]
+    return sum(record.end(mark, grace_s=grace_s) for record in records if not record.at_work())
 
 
 def _interrupt(terraform: str, grace_s: float) -> None:

@@ -95,14 +95,22 @@ class Terraform(Protocol):
     def plan(self, workspace: Workspace, *, destroy: bool = False, stopping: Callable[[], bool] = ...) -> TerraformPlan:
         """Make and save a plan; ends what a dead engine left running on the workspace first.
 
-        Raises: Fatal: the module is wrong or there is no Terraform (A240, A241). Retryable: the state is locked (A140).
+        A destroy needs no module and no variables: they are in the workspace. Raises: Fatal: there is no Terraform (A240), the module is
+        wrong (A241), or the state is not the one that was left (A242). Retryable: somebody works on it (A140), a provider is not found
+        (A142), the disk is full (A143), or it was stopped (A190). InDoubt: something of a dead engine does not end (A340).
         """
 
     def apply(self, workspace: Workspace, *, stopping: Callable[[], bool], on_event: Callable[[TerraformEvent], None]) -> Mapping[str, Any]:
-        """Apply the saved plan exactly and return the outputs. Raises: Retryable: it failed or was stopped half-way: plan again (A141)."""
+        """Apply the saved plan exactly, once, and return the outputs.
+
+        Raises: Retryable: it failed or was stopped half-way: plan again (A141). Fatal: there is no saved plan (A245).
+        """
 
     def resources(self, workspace: Workspace) -> list[str]:
-        """Addresses in the state; empty when there is none."""
+        """Addresses in the state, and of what Terraform was making when it was killed; empty when there is none.
+
+        Raises: Fatal: the state is not the one that was left, so that nobody knows (A242).
+        """
 
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
         """What a first apply would create, without leaving anything behind."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from drill.adapters.terraform_orphans import end_orphans
 from drill.adapters.terraform_process import Command
 from drill.model.errors import JournalBroken, Retryable
 from drill.model.ports import TerraformEvent
@@ -229,6 +230,14 @@ def test_after_a_kill_an_abort_destroys_what_was_half_made(place: Place) -> None
     assert place.instances() == {}
 
 
+def test_a_home_is_cleared_of_what_dead_engines_left_without_a_word_about_their_steps(place: Place) -> None:
+    killed(place, "--before", "60", when=started(place))
+
+    end_orphans(place.home, place.mark, grace_s=5.0)
+
+    assert place.marked() == []
+
+
 # ---------------------------------------------------------------- two engines
 
 
@@ -242,6 +251,7 @@ def test_a_workspace_where_another_engine_works_is_refused(place: Place) -> None
         assert eventually(started(place))
         with pytest.raises(Retryable) as caught:
             place.cli.plan(slow)
+        assert end_orphans(place.home, place.mark) == 0
     finally:
         worker.join()
 
