@@ -15,7 +15,9 @@ from typing import Any, Literal, cast
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, PreflightFailed, Retryable
 from drill.model.events import Fact, Kind
+from drill.model.guards import Look
 from drill.model.ports import (
+    Clock,
     InboundMessage,
     OutboundMessage,
     PlayResult,
@@ -420,3 +422,26 @@ class FakeTerraform:
     def _plan(self, action: str, rows: Sequence[str], outputs: Mapping[str, Any]) -> TerraformPlan:
         changes = tuple(TerraformChange(address, address.partition(".")[0], (action,), self.after) for address in rows)
         return TerraformPlan(changes, hashlib.sha256(repr(changes).encode()).hexdigest(), outputs)
+
+
+class FakeGuards:
+    """Guards that say what they are told to, each with its last word for ever (port GuardRunner, and the observer's source)."""
+
+    def __init__(self, clock: Clock | None = None, **script: list[Literal["holds", "broken", "firing", "lost"]]) -> None:
+        self._clock = clock or FakeClock()
+        self._script = script
+        self.asked: list[str] = []
+
+    def ask(self, guard: str) -> Look:
+        self.asked.append(guard)
+        words = self._script[guard]
+        word = words.pop(0) if len(words) > 1 else words[0]
+        sent_s = self._clock.mono_s()
+        return Look(sent_s, sent_s, word, "" if word == "holds" else f"seen {word}")
+
+    async def look(self, guard: str) -> Look:
+        return self.ask(guard)
+
+    def say(self, guard: str, word: Literal["holds", "broken", "firing", "lost"]) -> None:
+        """From now on."""
+        self._script[guard] = [word]

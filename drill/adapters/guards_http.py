@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from drill.adapters.probes_http import Answer, Exchange, ProbeFailed, Target, target_of
-from drill.model.errors import Fatal
+from drill.model.errors import Fatal, PreflightFailed
 from drill.model.guards import Look
 from drill.model.plan import Guard, Probe
 
@@ -23,11 +23,11 @@ _Said = tuple[Literal["holds", "broken", "firing", "lost"], str]
 
 
 class HttpGuards:
-    """Asks guards by name (port GuardRunner). Raises: PreflightFailed: a guard has no usable address (F060)."""
+    """Asks guards by name (port GuardRunner). Raises: PreflightFailed: a guard has no usable address (F063)."""
 
     def __init__(self, guards: Iterable[Guard]) -> None:
         self._guards = {guard.id: guard for guard in guards if guard.asks != "probe"}
-        self._targets = {name: target_of(Probe(id=name, http=_question(guard))) for name, guard in self._guards.items()}
+        self._targets = {name: _target(guard) for name, guard in self._guards.items()}
         # A name server that hangs must not hold up the end of the process's event loop, which waits for its own threads.
         self._resolver = ThreadPoolExecutor(2, thread_name_prefix="guards")
 
@@ -69,6 +69,14 @@ class HttpGuards:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _target(guard: Guard) -> Target:
+    try:
+        return target_of(Probe(id=guard.id, http=_question(guard)))
+    except PreflightFailed as error:
+        fix = "Give it `url: http://host[:port]`."
+        raise PreflightFailed(f"guard {guard.id!r} cannot be asked at {guard.url!r}.", code="F063", fix=fix) from error
 
 
 def _question(guard: Guard) -> str:

@@ -9,6 +9,6 @@ from drill.wiring.worlds import Grounds
 
 
 def guards_of(grounds: Grounds) -> HttpGuards:
-    """The plan's guards with their expressions over `sites` filled in. Raises: PreflightFailed: one cannot be asked (F060)."""
+    """The plan's guards with their expressions over `sites` filled in. Raises: PreflightFailed: one cannot be asked (F063)."""
     sites = {site.id: dict(grounds.world.ground.attributes(site.id)) for site in grounds.plan.sites}
     return HttpGuards(Guard.model_validate(render(guard.model_dump(), steps={}, sites=sites)) for guard in grounds.plan.guards)
