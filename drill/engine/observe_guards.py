@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -42,11 +42,12 @@ class GuardPost:
         self._unseen = {guard.id for guard in self.asked}
         self._breaks = 0
 
-    def recall(self, broken: Collection[str]) -> None:
-        """Take guards for broken that broke before this observer came.
+    def recall(self, broken: Sequence[str]) -> None:
+        """Take guards for broken that broke before this observer came, one entry for each time.
 
         They count again once they have held: who went on with a drill on hold in spite of a broken guard has overruled it until then.
         """
+        self._breaks = len(broken)
         self._watches = {name: replace(watch, down=name in broken) for name, watch in self._watches.items()}
         self._patience = {name: replace(patience, down=name in broken) for name, patience in self._patience.items()}
 
@@ -80,7 +81,7 @@ class GuardPost:
     async def _broke(self, guard: Guard, why: str) -> None:
         self._breaks += 1
         _log.warning("observer.guard_broken", extra={"guard": guard.id})
-        once = f"{guard.id}/{self._clock.epoch}/{self._breaks}"
+        once = f"{guard.id}/{self._breaks}"
         broken = self._draft(Kind.GUARD_BROKEN, guard, f"guard/{once}", guard=guard.id, detail=why)
         reason = f"the guard {guard.id} broke: {why}"
         abort = self._draft(Kind.ABORT_REQUESTED, guard, f"abort/guard/{once}", reason=reason, channel="guard", guard=guard.id)

@@ -20,8 +20,8 @@ class History:
 
     seq: int = 0
     finished: bool = False
-    broken: set[str] = field(default_factory=set)
-    """Guards that have broken."""
+    broken: list[str] = field(default_factory=list)
+    """Guards that have broken, one entry each time."""
     outage_seq: int = 0
     """The last OutageInjected, 0 for none."""
     outage_over: bool = False
@@ -62,7 +62,7 @@ class History:
         elif fact.kind == Kind.ENGINE_STARTED:
             self.engine = fact
         elif fact.kind == Kind.GUARD_BROKEN:
-            self.broken.add(fact.data["guard"])
+            self.broken.append(fact.data["guard"])
         elif fact.kind == Kind.DRILL_FINISHED:
             self.finished = True
 

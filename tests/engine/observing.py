@@ -17,6 +17,7 @@ from drill.adapters.journal_sql import SqlJournal
 from drill.adapters.probes import Probes
 from drill.engine.observe import Instruments, Observer
 from drill.engine.observe_canary import CanaryWriter
+from drill.engine.observe_guards import GuardSource
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Canary, Limits, Mode, Objectives, Plan, PlannedPhase, PlannedStep, Probe, Site, Text
 from drill.model.ports import Journal
@@ -64,7 +65,15 @@ class CountingCanary:
 class Watched:
     """An observer in a thread, and its journal."""
 
-    def __init__(self, plan: Plan, folder: Path, *, journal: Journal | None = None, canary: CanaryWriter | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        journal: Journal | None = None,
+        canary: CanaryWriter | None = None,
+        guards: GuardSource | None = None,
+    ) -> None:
         self.journal = journal or MemoryJournal()
         self.folder = folder
         self.clock = SystemClock()
@@ -75,7 +84,7 @@ class Watched:
             plan,
             journal=self.journal,
             clock=self.clock,
-            instruments=Instruments(probes, canary),
+            instruments=Instruments(probes, canary, guards),
             folder=folder,
             stop_when=lambda: self.over,
         )
@@ -112,9 +121,16 @@ class Watched:
 
 
 @contextmanager
-def watching(plan: Plan, folder: Path, *, journal: Journal | None = None, canary: CanaryWriter | None = None) -> Iterator[Watched]:
+def watching(
+    plan: Plan,
+    folder: Path,
+    *,
+    journal: Journal | None = None,
+    canary: CanaryWriter | None = None,
+    guards: GuardSource | None = None,
+) -> Iterator[Watched]:
     """Observe while inside; the observer has ended and written everything afterwards."""
-    watched = Watched(plan, folder, journal=journal, canary=canary)
+    watched = Watched(plan, folder, journal=journal, canary=canary, guards=guards)
     watched.thread.start()
     try:
         yield watched
