@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from drill.model.errors import DrillError
@@ -22,7 +23,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what kept us from writing may keep us from removing; the first cause is the one to tell
+            beside.unlink(missing_ok=True)
         raise DrillError(
             f"{path} cannot be written: {error.strerror}.",
             code="D020",

@@ -77,10 +77,10 @@ def verify(path: Path, *, as_json: bool) -> None:
     seq, digest = _check(file)
     beside = file.with_name("report.json")
     if beside.exists():
-        evidence = json.loads(beside.read_text(encoding="utf-8"))["evidence"]
-        if (evidence["facts"], evidence["head_digest"]) != (seq, digest):
+        facts, head = _evidence(beside)
+        if (facts, head) != (seq, digest):
             raise JournalBroken(
-                f"{beside.name} tells of {evidence['facts']} facts ({evidence['head_digest'][:12]}), there are {seq} ({digest[:12]}).",
+                f"{beside.name} tells of {facts} facts ({head[:12]}), there are {seq} ({digest[:12]}).",
                 code="J006",
                 fix="One of the two was altered or cut: compare with the digest in the last message.",
             )
