@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import psycopg  # here and not where it is used: loading it takes 75 ms, which a fence would add to the users' wait
+
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import DatabaseAccess
@@ -138,8 +140,6 @@ class SandboxFence(_Sites):
 
     def _refused_write(self, site: str) -> str:
         """Try to write and say how it was refused. Raises: Fatal: it was not (A210)."""
-        import psycopg
-
         try:
             with psycopg.connect(f"{self._details(site)['conninfo']} connect_timeout=2", autocommit=True) as connection:
                 connection.execute("select pg_logical_emit_message(true, 'drill', 'fence')")
