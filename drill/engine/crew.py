@@ -16,7 +16,7 @@ from drill.engine.preflight import Preflight, healthy
 from drill.engine.record import Recorder
 from drill.engine.undo import Undoer
 from drill.model.errors import DrillError, JournalBroken, StepError
-from drill.model.events import Kind
+from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, GuardRunner, Messenger, Secrets, World
 from drill.model.progress import Progress
@@ -136,9 +136,15 @@ class DrillCrew:
 
     def tell(self, phase: PlannedPhase) -> Result:
         opened = self._recorder.journal.find(self._recorder.drill, f"{phase.id}/opened")
-        took_s = self._recorder.clock.mono_s() - opened.mono_s if opened and opened.epoch == self._recorder.clock.epoch else 0.0
-        self.notifier.tell(phase, took_s=took_s)
+        self.notifier.tell(phase, took_s=self._since_s(opened) if opened else 0.0)
         return {"status": "ok"}
+
+    def _since_s(self, fact: Fact) -> float:
+        """Seconds since a fact: monotonic within one boot, also when another engine wrote it; by wall time otherwise."""
+        clock = self._recorder.clock
+        if fact.epoch.partition("-")[0] == clock.epoch.partition("-")[0]:
+            return clock.mono_s() - fact.mono_s
+        return (clock.now() - fact.at).total_seconds()
 
     def close_phase(self, phase: PlannedPhase, *, ok: bool) -> Result:
         if not self._behind(phase.id) and phase.id in self._recorder.look(lambda progress: dict(progress.phases)):

@@ -236,7 +236,7 @@ def _answer_for_all(progress: Progress) -> None:
 
 
 def _failback(progress: Progress, _fact: Fact) -> None:
-    progress.failback, progress.abort = True, ""
+    progress.failback = True
 
 
 def _finished(progress: Progress, fact: Fact) -> None:
