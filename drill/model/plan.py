@@ -6,9 +6,10 @@ import hashlib
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from drill.model.effects import Resume
+from drill.model.errors import JournalBroken
 from drill.model.events import canonical
 
 PLAN_VERSION = 1
@@ -196,6 +197,19 @@ class Plan(Frozen):
     phases: tuple[PlannedPhase, ...]
     failback: tuple[PlannedPhase, ...] = ()
     gates: tuple[Gate, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_release_or_an_older_one(cls, written: Any) -> Any:
+        """Raises: JournalBroken: a newer release wrote it (J007)."""
+        version = written.get("version", PLAN_VERSION) if isinstance(written, dict) else PLAN_VERSION
+        if isinstance(version, int) and version > PLAN_VERSION:
+            raise JournalBroken(
+                f"the drill's plan was written by a newer release (format {version}, this one reads {PLAN_VERSION}).",
+                code="J007",
+                fix="Use the newer release; nothing was changed.",
+            )
+        return written
 
     def digest(self) -> str:
         """SHA-256 of the plan: what a person approved."""
