@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: drill test lint types rules unit bench clean install
+.PHONY: drill test lint types rules unit bench crash clean install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
@@ -39,6 +39,11 @@ unit: install
 bench: install
 	@$(BIN)/python bench/ratio.py
 	@$(BIN)/python bench/overhead.py
+
+# Kill, or abort, a whole drill after every single fact and see that it ends as if nothing had happened: scripted, then the real sandbox.
+crash: install
+	$(BIN)/python -m tests.crash.sweep
+	$(BIN)/python -m pytest -m sweep tests/crash
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build ./*.egg-info

@@ -52,7 +52,7 @@ def abort_points(undisturbed: Played) -> Iterator[Point]:
 
 def undo_points(undisturbed: Played) -> Iterator[Point]:
     """A kill at every fact of the way back: of an undo, of a hold, and of the failback after a hold."""
-    early, late = (_number(undisturbed, key) for key in ("data.fence/1/succeeded", "data.promote/1/succeeded"))
+    early, late = (number(undisturbed, key) for key in ("data.fence/1/succeeded", "data.promote/1/succeeded"))
     undone, held = play(Strike(abort_fact=early)), play(Strike(abort_fact=late))
     for k in range(early + 1, len(counted(undone.facts)) + 1):
         yield Point(f"abort after fact {early}, kill after fact {k}", (Strike(abort_fact=early, kill_fact=k),), after_an_abort)
@@ -65,7 +65,8 @@ def undo_points(undisturbed: Played) -> Iterator[Point]:
         yield Point(f"abort after fact {late}, kill after fact {k} of the failback", strikes, after_an_abort)
 
 
-def _number(played: Played, key: str) -> int:
+def number(played: Played, key: str) -> int:
+    """Which of the counted facts, from 1, is stored under a key."""
     return 1 + next(number for number, fact in enumerate(counted(played.facts)) if fact.key == key)
 
 
