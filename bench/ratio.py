@@ -21,6 +21,7 @@ from typing import Any
 
 from drill.engine.observe_streams import heartbeats
 from drill.model.plan import Plan
+from drill.sandbox.world import take_down
 
 _HERE = Path(__file__).resolve().parent
 _PROJECT = _HERE.parent
@@ -63,6 +64,7 @@ def drill() -> Run:
         environment = {**os.environ, "DRILL_HOME": f"{home}/home"}
         done = subprocess.run(argv, cwd=_PROJECT, env=environment, capture_output=True, text=True, timeout=_ONE_RUN_S, check=False)
         if done.returncode != 0:
+            take_down(Path(home) / "home")  # a drill that did not end well leaves the sandbox to a person
             raise RuntimeError(f"the drill ended with exit {done.returncode}:\n{done.stdout}{done.stderr}")
         report = json.loads(Path(f"{home}/report/report.json").read_text(encoding="utf-8"))
         facts = [json.loads(line) for line in Path(f"{home}/report/facts.jsonl").read_text(encoding="utf-8").splitlines()]
