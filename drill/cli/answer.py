@@ -65,11 +65,11 @@ def _answer(verb: Literal["confirm", "reject"], drill: str | None, phase: str | 
     judgement = open_desk(records, drill).take(
         Reply(verb, code.strip()), contact=contact, channel="cli", message_id=f"cli-{uuid.uuid4().hex}"
     )
-    if as_json:
-        click.echo(json.dumps({"counted": judgement.counted, "gate": judgement.gate, "reason": judgement.reason}))
-    elif judgement.counted:
-        click.echo(f"counted: {contact} said {'yes' if verb == 'confirm' else 'no'} to {judgement.gate}")
     if not judgement.counted:
         raise UsageError(
             f"the answer does not count: {judgement.reason}.", code="U017", fix="Use the newest code of this person's own message, in time."
         )
+    if as_json:
+        click.echo(json.dumps({"counted": True, "gate": judgement.gate}))
+    else:
+        click.echo(f"counted: {contact} said {'yes' if verb == 'confirm' else 'no'} to {judgement.gate}")

@@ -70,19 +70,26 @@ def follow_drill(
     ended: Fact | None = None
     try:
         while ended is None:
-            began_s = time.monotonic()
+            began_s, living = time.monotonic(), alive()  # asked before the journal: what an engine wrote before it died is still read
             fresh = records.journal.read(drill, after=len(seen))
             seen += fresh
             new = [fact for fact in fresh if fact.seq > after]
             if seen:
                 _show(view, out, records.report(drill, seen, with_trend=False), new)
-            ended = next((fact for fact in new if fact.kind in {Kind.DRILL_FINISHED, Kind.DRILL_HELD}), None)
-            if ended is None and not alive():
+            ended = _end(seen)
+            if ended is None and not living:
                 break
             time.sleep(max(_REFRESH_S, _REST * (time.monotonic() - began_s)))
     finally:
         view.close()
     return ended
+
+
+def _end(facts: Sequence[Fact]) -> Fact | None:
+    """The fact that ended the drill or holds it; nothing while it plays, also after a hold that a person lifted."""
+    turns = {Kind.DRILL_FINISHED, Kind.DRILL_HELD, Kind.OPERATOR_DECIDED}
+    last = next((fact for fact in reversed(facts) if fact.kind in turns), None)
+    return last if last is not None and last.kind is not Kind.OPERATOR_DECIDED else None
 
 
 def _show(view: View, out: TextIO, report: Report, new: Sequence[Fact]) -> None:

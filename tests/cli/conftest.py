@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ Drill = Callable[..., Said]
 @pytest.fixture
 def drill(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path) -> Drill:
     """`drill ARGS…` as the installed command runs it, in a home of its own."""
-    assert not home.exists()
+    assert str(home) == os.environ["DRILL_HOME"]
 
     def run(*args: str | Path) -> Said:
         monkeypatch.setattr(sys, "argv", ["drill", *map(str, args)])
