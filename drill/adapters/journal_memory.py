@@ -51,6 +51,11 @@ class MemoryJournal:
         with self._changed:
             return list(self._facts)
 
+    def head(self, drill: str) -> tuple[int, str]:
+        with self._changed:
+            chain = self._facts.get(drill, [])
+            return (chain[-1].seq, chain[-1].digest) if chain else (0, GENESIS)
+
     def take_token(self, drill: str) -> int:
         """A fencing token above every earlier one."""
         with self._changed:

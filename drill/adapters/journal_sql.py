@@ -131,6 +131,11 @@ class SqlJournal:
         with _translated(), self._engine.connect() as connection:
             return list(connection.execute(sa.select(_drills.c.drill).order_by(_drills.c.ordinal)).scalars())
 
+    def head(self, drill: str) -> tuple[int, str]:
+        with _translated(), self._engine.connect() as connection:
+            row = connection.execute(sa.select(_drills.c.seq, _drills.c.digest).where(_drills.c.drill == drill)).one_or_none()
+        return (row.seq, row.digest) if row is not None else (0, GENESIS)
+
     def take_token(self, drill: str) -> int:
         """A fencing token above every earlier one; from now on writes that carry an older token are refused."""
         with _translated(), self._write() as connection:
