@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TextIO
 
 from drill.model.errors import PreflightFailed
 from drill.settings import Settings
+
+_A_GLANCE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,29 @@ def engine_lock(settings: Settings, drill: str) -> Iterator[None]:
     """Hold the engine's lock. Raises: PreflightFailed: a live engine holds it (F050, names drill and pid)."""
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "engine.lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(file):
             file.seek(0)
             row = json.loads(file.read() or "{}")
-            raise _held(Holder(int(row.get("pid", 0)), str(row.get("drill", "?")))) from None
+            raise _held(Holder(int(row.get("pid", 0)), str(row.get("drill", "?"))))
         file.seek(0)
         file.truncate()
         file.write(json.dumps({"pid": os.getpid(), "drill": drill}))
         file.flush()
         yield
+
+
+def _taken(file: TextIO) -> bool:
+    """Take the lock; patient for a moment, because whoever asks for the holder holds it for that long."""
+    until_s = time.monotonic() + _A_GLANCE_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until_s:
+                return False
+            time.sleep(_A_GLANCE_S / 20)
+        else:
+            return True
 
 
 def refuse_if_held(settings: Settings) -> None:
