@@ -67,8 +67,10 @@ def status(drill: str | None, *, as_json: bool) -> None:
     Example:
       drill status my-drill --json
     """
+    from drill.wiring.trust import trusted
+
     records = open_records()
-    drill = records.known(drill)
+    drill = trusted(records, records.known(drill))
     row = _status(records, drill, records.progress(drill))
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
@@ -98,9 +100,10 @@ def show(drill: str | None, *, as_json: bool, lang: str) -> None:
     """
     from drill.views.jsonview import render_json
     from drill.views.markdown import render_markdown
+    from drill.wiring.trust import trusted
 
     records = open_records()
-    report = records.report(records.known(drill))
+    report = records.report(trusted(records, records.known(drill)))
     click.echo(render_json(report) if as_json else render_markdown(report, lang="zh" if lang == "zh" else "en"))
 
 

@@ -107,9 +107,10 @@ def _write(records: Records, drill: str, kind: Kind, **data: str) -> None:
 
 def _open(drill: str | None) -> tuple[Records, str]:
     from drill.cli.look import open_records
+    from drill.wiring.trust import trusted
 
     records = open_records()
-    drill = records.known(drill)
+    drill = trusted(records, records.known(drill))
     progress = records.progress(drill)
     if progress.outcome:
         raise UsageError(f"{drill} has ended: {progress.outcome}.", code="U020", fix=f"See `drill show {drill}`.")
