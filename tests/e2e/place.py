@@ -84,7 +84,9 @@ class Engine:
                     return found[0]
                 if self._over or not self._heard.wait(max(0.0, until_s - time.monotonic())):
                     why = "the engine ended" if self._over else f"not within {within_s:g} s"
-                    raise AssertionError(f"no {kind} {data}: {why}; last: {self.facts[-1:]}; {self.refusal}; errors: {self.errors.read_text()[-2000:]}")
+                    raise AssertionError(
+                        f"no {kind} {data}: {why}; last: {self.facts[-1:]}; {self.refusal}; errors: {self.errors.read_text()[-2000:]}"
+                    )
 
     def told(self, kind: str, **data: Any) -> list[Fact]:
         """The facts of a kind with such data so far."""

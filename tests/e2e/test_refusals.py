@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from drill.sandbox.world import Sandbox
-from tests.e2e.place import SCENARIO, Place, eventually
+from tests.e2e.place import SCENARIO, Place
 from tests.e2e.world import answer, checkout, resolved, takes_writes
 
 pytestmark = pytest.mark.real
@@ -64,15 +63,4 @@ def test_a_second_drill_is_refused_while_one_runs_and_names_it(place: Place) -> 
     assert str(engine.process.pid) in error["what"]
     answer(place, engine, "go", "2")
     assert engine.ended() == 4
-
-
-def test_a_drill_takes_its_own_sandbox_down(place: Place) -> None:
-    engine = place.run("alone", "--manual")
-    engine.fact("AcknowledgementRequested", gate="go")
-    place.sandbox()
-
-    answer(place, engine, "go", "2")
-
-    assert engine.ended() == 4
-    assert Sandbox.attach(place.home) is None
-    assert eventually(lambda: not place.remains(), within_s=3), place.remains()
+    assert place.remains() == [], "a drill takes the sandbox down that it brought up"
