@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from drill.model.events import Fact, Kind
 from drill.model.ports_ground import DatabaseAccess, Dns, Fence, Ground, GuardRunner, Outage, ProbeRunner, Propagation, RecordSet, Sample
-from drill.model.ports_people import InboundMessage, Messenger, OutboundMessage, ReplySource, SendResult
+from drill.model.ports_people import Audited, Auditor, InboundMessage, Messenger, OutboundMessage, ReplySource, SendResult
 from drill.model.ports_record import Artifacts, Clock, Journal, Secrets
 from drill.model.ports_tools import Ansible, PlayResult, TaskEvent, Terraform, TerraformChange, TerraformEvent, TerraformPlan, Workspace
 
@@ -15,6 +15,8 @@ __all__ = [
     "Ansible",
     "Artifacts",
     "Attempt",
+    "Audited",
+    "Auditor",
     "Clock",
     "DatabaseAccess",
     "Dns",

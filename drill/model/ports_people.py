@@ -32,6 +32,26 @@ class SendResult:
     detail: str = ""
     """Redacted: no number, no reply code."""
     retryable: bool = False
+    traceable: bool = True
+    """False: the provider has no look-up, so a send in doubt stays in doubt."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One sign or template as the provider's audit left it. `name` is its code, or the word `sign`."""
+
+    name: str
+    ok: bool
+    state: str
+    detail: str = ""
+    """Why it was refused, or which carriers have not registered a sign: worth knowing also when `ok`."""
+
+
+class Auditor(Protocol):
+    """Knows what the provider's audit says of the texts a plan sends."""
+
+    def audit(self) -> list[Audited]:
+        """One row for the sign and for every template. Raises: Retryable: the provider does not answer (A152)."""
 
 
 @dataclass(frozen=True)

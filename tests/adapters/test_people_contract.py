@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast, get_args
 
 import pytest
+from moto import mock_aws
 
+from drill.adapters.channels_robots import Kind as RobotKind
+from drill.adapters.channels_robots import Robot, RobotMessenger
+from drill.adapters.channels_routed import RoutedMessenger
+from drill.adapters.channels_smtp import MailServer, SmtpMessenger
 from drill.adapters.sms_aliyun import AliyunMessenger
+from drill.adapters.sms_aliyun_global import AliyunGlobalMessenger
 from drill.adapters.sms_aliyun_queue import AliyunReplySource
+from drill.adapters.sms_aliyun_sdk import Account
+from drill.adapters.sms_aws import AwsAccount, AwsMessenger, AwsSnsMessenger
 from drill.model.ports import Messenger, OutboundMessage, ReplySource
+from tests.adapters.channel_servers import answering, mail_sink
 from tests.carrier_running import running_carrier
 from tests.fakes import FakeMessenger, FakeReplySource
 
 NUMBER = "+8613900000001"
+ABROAD = "+14155550101"
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,78 @@ def people(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[People]:
         messenger = AliyunMessenger(at, "http", key, proof, account["sign"], account["templates"])
         replies = AliyunReplySource(at, "http", key, proof, queue_endpoint=account["queue_endpoint"], queue=account["queue"])
         yield People(messenger, replies, carrier.phone.reply)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One messenger, and whether it can look a send up that was not its own."""
+
+    messenger: Messenger
+    number: str
+    channel: str
+    traceable: bool = False
+
+
+REAL = ["aliyun", "aliyun-global", "aws", "aws-sns", "smtp", *get_args(RobotKind), "routed"]
+
+
+@pytest.fixture(params=["fake", *REAL])
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Way]:
+    with ExitStack() as stack:
+        yield way_of(request.param, stack, tmp_path)
+
+
+def way_of(kind: str, stack: ExitStack, tmp_path: Path) -> Way:
+    if kind in {"fake", "aliyun", "routed"}:
+        return Way(FakeMessenger() if kind == "fake" else mainland(kind, stack, tmp_path), NUMBER, "sms", traceable=True)
+    if kind in {"aws", "aws-sns", "aliyun-global"}:
+        return Way(abroad(kind, stack), ABROAD, "sms")
+    if kind == "smtp":
+        port = stack.enter_context(mail_sink()).port
+        return Way(SmtpMessenger(MailServer("127.0.0.1", port, "drill@example.com", tls="none")), "lead@example.com", "email")
+    server = stack.enter_context(answering(b"ok" if kind == "slack" else {"errcode": 0}))
+    return Way(RobotMessenger(Robot("chat", cast("RobotKind", kind), server.url)), "", "chat")
+
+
+def mainland(kind: str, stack: ExitStack, tmp_path: Path) -> Messenger:
+    account = stack.enter_context(running_carrier(tmp_path, options=("--receipt-after", "0"))).account
+    key, proof = account["key_id"], account["key_secret"]
+    domestic = AliyunMessenger(account["endpoint"], "http", key, proof, account["sign"], account["templates"])
+    return RoutedMessenger({"aliyun": domestic}) if kind == "routed" else domestic
+
+
+def abroad(kind: str, stack: ExitStack) -> Messenger:
+    if kind == "aws-sns":
+        stack.enter_context(mock_aws())
+        return AwsSnsMessenger(AwsAccount("ap-southeast-1", key_id="k", key_secret="s"))
+    server = stack.enter_context(answering({"MessageId": "m-1", "ResponseCode": "OK"}))
+    if kind == "aws":
+        return AwsMessenger(AwsAccount("ap-southeast-1", server.url, "k", "s"))
+    return AliyunGlobalMessenger(Account(server.url, "http", "k", "s"))
+
+
+def test_every_messenger_takes_a_text_once_and_knows_nothing_of_others(way: Way) -> None:
+    message = replace(text("d-1:status/go:lead:x:0"), address=way.number)
+    other = replace(message, id="d-1:status/go:lead:x:1")
+    before = way.messenger.look_up(message)
+
+    result = way.messenger.send(message)
+
+    assert (result.state, way.messenger.channel) == ("accepted", way.channel), result
+    assert before == "unknown"
+    assert way.messenger.look_up(other) == "unknown"
+    assert result.traceable == way.traceable
+    assert result.provider
+    assert way.number not in result.detail or not way.number
+
+
+@pytest.mark.parametrize("way", REAL, indirect=True)
+def test_every_real_messenger_refuses_what_it_cannot_say(way: Way) -> None:
+    message = replace(text("d-1:status/go:lead:x:2"), address=way.number, variables={"drill": "d" * 80})
+
+    result = way.messenger.send(message)
+
+    assert result.state == "rejected"
 
 
 def text(message_id: str) -> OutboundMessage:
