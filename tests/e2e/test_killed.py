@@ -61,7 +61,7 @@ def _ran_after_success(facts: list[Fact]) -> list[str]:
 
 
 def test_a_drill_killed_in_the_rebuild_resumes_to_its_end_and_repeats_nothing(place: Place) -> None:
-    tools = _killed_while_it_rebuilds(place, place.run("killed"))
+    tools = _killed_while_it_rebuilds(place, place.run("killed", sets=("objectives.rto=3m",)))
 
     resumed = place.start("resume", "killed", "--keep")
 

@@ -49,7 +49,7 @@ class Story:
 def story() -> Iterator[Story]:
     place = new_place()
     try:
-        engine = place.run(DRILL, "--manual", "--keep", sets=("defaults.acknowledge.within=5m",))
+        engine = place.run(DRILL, "--manual", "--keep", sets=("defaults.acknowledge.within=5m", "objectives.rto=3m"))
         story = Story(place)
         _until_the_traffic_gate(story, engine)
         story.at_gate = _look_at_the_open_gate(place)

@@ -20,7 +20,7 @@ def _age_s(fact: Fact) -> float:
 
 
 def test_silence_before_the_point_of_no_return_escalates_aborts_and_gives_region_a_back(place: Place) -> None:
-    silence = ("phases.outage.acknowledge.blocking=true", "defaults.acknowledge.within=6s")
+    silence = ("phases.outage.acknowledge.blocking=true", "defaults.acknowledge.within=8s")
     engine = place.run("silent", "--phone", "once", "--keep", sets=silence)
     engine.fact("AcknowledgementRequested", gate="go")
     sandbox = place.sandbox()
