@@ -84,7 +84,8 @@ def status(drill: str | None, *, as_json: bool) -> None:
     if row["state"] == "running" and not row.get("engine_pid"):
         click.echo(f"  its engine is gone: `drill resume {drill}` goes on, `drill abort {drill}` takes it back")
     if row["state"] == "held":
-        click.echo(f"  on hold: `drill failback {drill}` brings it home, `drill proceed {drill}` goes on")
+        back = f"`drill failback {drill}` brings it home" if row["point_of_no_return"] else f"`drill abort {drill}` takes it back"
+        click.echo(f"  on hold: {back}, `drill proceed {drill}` goes on")
 
 
 @click.command()

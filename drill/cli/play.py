@@ -51,7 +51,9 @@ def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Calla
     report = records.publish(drill, place)
     if ended.kind is Kind.DRILL_HELD:
         say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself; what serves goes on serving.")
-        say(f"`drill failback {drill}` brings it home, `drill proceed {drill}` goes on.")
+        turned = records.progress(drill).no_return
+        back = f"`drill failback {drill}` brings it home" if turned else f"`drill abort {drill}` takes it back"
+        say(f"{back}, `drill proceed {drill}` goes on.")
     for what in ended.data["left"] if ended.kind is Kind.DRILL_FINISHED else ():
         say(f"left for a person: {what}")
     say(f"report: {place / 'index.html'}")
