@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from drill.engine.asking import StepDesk
 from drill.engine.expressions import render, texts, visible_steps
 from drill.engine.record import Recorder
-from drill.model.effects import Outputs
+from drill.model.effects import Outputs, Resume
 from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, StepError
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Plan, PlannedStep
@@ -80,7 +81,17 @@ class StepAttempt:
 class StepRunner:
     """Runs the steps of one plan against one world."""
 
-    def __init__(self, plan: Plan, *, kinds: Mapping[str, Step[Any]], world: World, recorder: Recorder, artifacts: Artifacts) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        kinds: Mapping[str, Step[Any]],
+        world: World,
+        recorder: Recorder,
+        artifacts: Artifacts,
+        tell_asked: Callable[[PlannedStep, int], None] = lambda _planned, _number: None,
+    ) -> None:
+        self._desk = StepDesk(recorder, tell_asked)
         self.plan = plan
         self.kinds = kinds
         self.world = world
@@ -103,9 +114,10 @@ class StepRunner:
         row, stopped = self.recorder.look(lambda progress: (progress.step(planned.id), aborting(progress)))
         if row.state in {"succeeded", "skipped"}:
             return {"status": "ok"}
-        if row.running is not None:
-            where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": row.running}
-            self.recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{row.running}/interrupted", **where)
+        in_doubt = row.attempts if row.running is not None or row.state == "interrupted" else None
+        if in_doubt is not None:
+            where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": in_doubt}
+            self.recorder.say(Kind.STEP_INTERRUPTED, f"{planned.id}/{in_doubt}/interrupted", **where)
         if stopped:
             return {"status": "stopped"}
         if planned.skip:
@@ -113,7 +125,36 @@ class StepRunner:
                 Kind.STEP_SKIPPED, f"{planned.id}/skipped", phase=planned.phase, step=planned.id, reason="the scenario says skip"
             )
             return {"status": "ok"}
-        return None
+        if row.asked:
+            return self._answered(planned)
+        return None if in_doubt is None else self._read_back(planned, in_doubt)
+
+    def _read_back(self, planned: PlannedStep, number: int) -> Result | None:
+        """What to do with a step that a dead engine left running: it had worked, it runs again, or a person decides."""
+        step = self.kinds[planned.kind]
+        where: dict[str, Any] = {"phase": planned.phase, "step": planned.id, "attempt": number}
+        try:
+            params = self.resolve(planned)
+            outputs = step.found(params, self.world)
+            if outputs is not None:
+                self.recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), read_back=True, **where)
+                return {"status": "ok"}
+            if planned.resume is Resume.RERUN:
+                return None
+            left = len(step.preview(params, self.world))
+            seen = f"{left} change(s) of it are still to be made" if left else "nothing of it seems to be left to do"
+        except JournalBroken:
+            raise
+        except Exception as error:  # noqa: BLE001 - said to the person who is asked, or by the try that follows; nothing is swallowed
+            if planned.resume is Resume.RERUN:
+                return None
+            seen = f"it cannot be read back: {bug(error).what}"
+        self.recorder.say_all([self._desk.question(planned, number, f"the engine died while it ran; {seen}")])
+        return self._answered(planned)
+
+    def _answered(self, planned: PlannedStep) -> Result | None:
+        choice = self._desk.answer(planned)
+        return None if choice == "retry" else {"status": "ok" if choice == "skip" else "stopped"}
 
     def resolve(self, planned: PlannedStep, foreseen: Mapping[str, Outputs] | None = None) -> Any:
         """The step's parameters with their expressions filled in, from the journal or from what earlier steps are foreseen to put out.
@@ -164,9 +205,12 @@ class StepRunner:
         again = not stopped and (error.retryable or error.in_doubt) and failures <= planned.retries
         wait_s = _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
         follows = [] if stopped else [self._retry(planned, number + 1, wait_s) if again else self._give_up(planned, number, error)]
+        asks = not stopped and not again and planned.on_failure == "ask"
         self.recorder.say_all([self._failure(planned, number, error), *follows])
         if stopped or (again and not self._rest(wait_s)):
             return {"status": "stopped"}
+        if asks:
+            return self._answered(planned)
         return None if again else {"status": "failed", "code": error.code}
 
     def _failure(self, planned: PlannedStep, number: int, error: StepError) -> Draft:
@@ -188,6 +232,8 @@ class StepRunner:
         return self.recorder.draft(Kind.STEP_RETRY_SCHEDULED, f"{planned.id}/{number - 1}/retry", wait_s=wait_s, **where)
 
     def _give_up(self, planned: PlannedStep, number: int, error: StepError) -> Draft:
+        if planned.on_failure == "ask":
+            return self._desk.question(planned, number, f"it failed: {error.what}")
         reason = f"{planned.id} failed: {error.what}"
         return self.recorder.draft(
             Kind.ABORT_REQUESTED, f"abort/step/{planned.id}/{number}", reason=reason, channel="engine", step=planned.id

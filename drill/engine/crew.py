@@ -31,6 +31,7 @@ _HOLD_REASONS: Mapping[str, Mapping[str, str]] = {
     "silence": {"en": "nobody answered in time", "zh": "无人按时答复"},
     "engine": {"en": "a step failed", "zh": "有步骤未成功"},
 }
+_ASKED: Mapping[str, str] = {"en": "a step needs your decision", "zh": "有步骤需要您决定"}
 _STEADY_PATIENCE_S = 30.0
 
 
@@ -78,7 +79,14 @@ class DrillCrew:
         self._world = kit.world
         self._recorder = kit.recorder
         self._hooks = kit.hooks
-        self._runner = StepRunner(kit.plan, kinds=kit.kinds, world=kit.world, recorder=kit.recorder, artifacts=kit.artifacts)
+        self._runner = StepRunner(
+            kit.plan,
+            kinds=kit.kinds,
+            world=kit.world,
+            recorder=kit.recorder,
+            artifacts=kit.artifacts,
+            tell_asked=self._tell_asked,
+        )
         self._undoer = Undoer(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
@@ -117,6 +125,11 @@ class DrillCrew:
             return {"status": "stopped"}
         self._open(step.phase)
         return self._runner.run(step)
+
+    def _tell_asked(self, planned: PlannedStep, number: int) -> None:
+        title = self._plan.phase(planned.phase).title
+        words = {language: {"phase": getattr(title, language), "reason": _ASKED[language]} for language in ("en", "zh")}
+        self.notifier.announce("hold", f"step/{planned.id}/{number}", words)
 
     def hold_gate(self, gate: Gate) -> Result:
         if self._behind(gate.phases[0]):

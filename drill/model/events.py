@@ -41,6 +41,7 @@ class Kind(StrEnum):
     STEP_RETRY_SCHEDULED = "StepRetryScheduled"
     STEP_SKIPPED = "StepSkipped"
     STEP_INTERRUPTED = "StepInterrupted"
+    STEP_ASKED = "StepAsked"
     UNDO_REGISTERED = "UndoRegistered"
     UNDO_DONE = "UndoDone"
     UNDO_FAILED = "UndoFailed"
@@ -86,6 +87,7 @@ PAYLOAD: Final[Mapping[Kind, frozenset[str]]] = {
     Kind.STEP_RETRY_SCHEDULED: _ATTEMPT | {"wait_s"},
     Kind.STEP_SKIPPED: _STEP | {"reason"},
     Kind.STEP_INTERRUPTED: _ATTEMPT,
+    Kind.STEP_ASKED: _ATTEMPT | {"why"},
     Kind.UNDO_REGISTERED: _STEP | {"undo"},
     Kind.UNDO_DONE: _STEP,
     Kind.UNDO_FAILED: _STEP | {"code", "error", "fix"},

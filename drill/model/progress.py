@@ -32,6 +32,11 @@ class StepProgress:
     code: str = ""
     fix: str = ""
     failed_attempts: int = 0
+    asked: int = 0
+    """The try about which a person was asked; 0 when nobody is asked."""
+    why_asked: str = ""
+    decided: Literal["", "retry", "skip"] = ""
+    """What the person said."""
 
 
 @dataclass
@@ -125,8 +130,14 @@ def _phase_closed(progress: Progress, fact: Fact) -> None:
     progress.phases[fact.data["phase"]] = fact.data["state"]
 
 
+def _step_asked(progress: Progress, fact: Fact) -> None:
+    row = progress.step(fact.data["step"])
+    row.asked, row.why_asked, row.decided = fact.data["attempt"], fact.data["why"], ""
+
+
 def _step_started(progress: Progress, fact: Fact) -> None:
     row = progress.step(fact.data["step"])
+    row.asked, row.decided = 0, ""
     row.state, row.attempts, row.running = "running", row.attempts + 1, fact.data["attempt"]
     progress.no_return = progress.no_return or bool(fact.data["no_return"])
 
@@ -143,7 +154,8 @@ def _step_failed(progress: Progress, fact: Fact) -> None:
 
 
 def _step_skipped(progress: Progress, fact: Fact) -> None:
-    progress.step(fact.data["step"]).state = "skipped"
+    row = progress.step(fact.data["step"])
+    row.state, row.asked = "skipped", 0
 
 
 def _step_interrupted(progress: Progress, fact: Fact) -> None:
@@ -220,6 +232,8 @@ def _held(progress: Progress, fact: Fact) -> None:
 
 
 def _decided(progress: Progress, fact: Fact) -> None:
+    if fact.data["verb"] in {"retry", "skip"} and progress.step(fact.data["subject"]).asked:
+        progress.step(fact.data["subject"]).decided = fact.data["verb"]
     if fact.data["verb"] in {"failback", "proceed"} and progress.held:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
         progress.hold_wanted = False
@@ -248,6 +262,7 @@ _HANDLERS = {
     Kind.DRILL_STARTED: _started,
     Kind.PHASE_OPENED: _phase_opened,
     Kind.PHASE_CLOSED: _phase_closed,
+    Kind.STEP_ASKED: _step_asked,
     Kind.STEP_STARTED: _step_started,
     Kind.STEP_SUCCEEDED: _step_succeeded,
     Kind.STEP_FAILED: _step_failed,

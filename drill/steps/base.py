@@ -49,6 +49,10 @@ class Step(Generic[P]):
         """What of this step's effect is still there, by a second look at the end of the drill. Empty: nothing."""
         return []
 
+    def found(self, params: P, world: World) -> Outputs | None:
+        """What running it would put out, when the world shows that it has worked; read-only. None: it has not, or that cannot be told."""
+        return None
+
     def preview(self, params: P, world: World) -> list[Effect]:
         """What running it now would change; changes nothing. Empty: nothing is left to do."""
         raise NotImplementedError

@@ -114,6 +114,9 @@ class ScriptedStep:
     def foresee(self, params: ScriptedParams, world: World) -> Mapping[str, Any]:
         return self.foreseen
 
+    def found(self, params: ScriptedParams, world: World) -> Outputs | None:
+        return None
+
     def leftovers(self, params: ScriptedParams, world: World, drill: str, step: str) -> list[str]:
         if isinstance(self.left, Exception):
             raise self.left
