@@ -53,6 +53,7 @@ def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
             }
             for gate in progress.plan.gates
         ],
+        "asked": [{"step": step, "why": row.why_asked} for step, row in progress.steps.items() if row.asked and not row.decided],
         "left": list(progress.left),
     }
 
@@ -79,6 +80,8 @@ def status(drill: str | None, *, as_json: bool) -> None:
     click.echo(f"{drill}: {row['state']} ({row.get('mode', '')}, {engine})")
     for step in row["steps"]:
         click.echo(f"  {step['state']:<12} {step['id']}")
+    for asked in row.get("asked", ()):
+        click.echo(f"  {asked['step']} waits for you: {asked['why']}: `drill retry {drill} {asked['step']}` or `drill skip …`")
     for what in row.get("left", ()):
         click.echo(f"  left for a person: {what}")
     if row["state"] == "running" and not row.get("engine_pid"):

@@ -35,6 +35,8 @@ _COMMANDS = {
     "abort": _Entry("drill.cli.resume", "abort", "Stop a drill and take back what it did."),
     "proceed": _Entry("drill.cli.resume", "proceed", "Go on with a drill on hold."),
     "failback": _Entry("drill.cli.resume", "failback", "Bring a drill on hold home."),
+    "retry": _Entry("drill.cli.settle", "retry", "Try a step again that waits for your decision."),
+    "skip": _Entry("drill.cli.settle", "skip", "Go on without a step that waits for your decision."),
     "ack": _Entry("drill.cli.answer", "ack", "Answer yes to a gate."),
     "decline": _Entry("drill.cli.answer", "decline", "Answer no to a gate."),
     "status": _Entry("drill.cli.look", "status", "Say where a drill stands."),
