@@ -33,7 +33,8 @@ def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None
     with _signals(records, drill, say) as arm, open_session(records, drill, report_dir=place, say=say, phone=phone) as session:
         arm(session)
         trouble = _Trouble(session)
-        ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=trouble.none, after=last if last > 1 else 0)
+        ended = _stands(records, drill)
+        ended = ended or follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=trouble.none, after=last if last > 1 else 0)
         if ended is None:
             click.echo(f"error: [D901] the engine gave the drill up: {trouble.text}", err=True)
             click.echo(
@@ -45,6 +46,12 @@ def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None
         session.wait_published()
         session.close(keep_ground=keep or held)
     return _conclude(records, drill, ended, place, say)
+
+
+def _stands(records: Records, drill: str) -> Fact | None:
+    """The fact that ended the drill, or holds it now, when there is one already: what is left is to tell people."""
+    turns = records.journal.read(drill, kinds=frozenset({Kind.DRILL_HELD, Kind.DRILL_FINISHED, Kind.OPERATOR_DECIDED}))
+    return turns[-1] if turns and turns[-1].kind is not Kind.OPERATOR_DECIDED else None
 
 
 def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> int:

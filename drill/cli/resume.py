@@ -33,8 +33,11 @@ def resume(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: b
     Example:
       drill resume my-drill
     """
-    records, drill = _open(drill)
-    _refuse_held(records, drill)
+    from drill.wiring.telling import told
+
+    records, drill = _open(drill, untold_too=True)
+    if told(records, drill):
+        _refuse_held(records, drill)
     return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
@@ -105,14 +108,16 @@ def _write(records: Records, drill: str, kind: Kind, **data: str) -> None:
     records.recorder(drill).say(kind, f"operator/{uuid.uuid4().hex}", by="person:operator", **data)
 
 
-def _open(drill: str | None) -> tuple[Records, str]:
+def _open(drill: str | None, *, untold_too: bool = False) -> tuple[Records, str]:
+    """A drill that has not ended; with `untold_too` also one whose engine died before it told anybody of the end."""
     from drill.cli.look import open_records
+    from drill.wiring.telling import told
     from drill.wiring.trust import trusted
 
     records = open_records()
     drill = trusted(records, records.known(drill))
     progress = records.progress(drill)
-    if progress.outcome:
+    if progress.outcome and not (untold_too and not told(records, drill)):
         raise UsageError(f"{drill} has ended: {progress.outcome}.", code="U020", fix=f"See `drill show {drill}`.")
     return records, drill
 
