@@ -21,13 +21,13 @@ from drill.adapters.journal_sql import SqlJournal
 from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
 from drill.engine.durable import DurableEngine
-from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.events import Draft, Fact, Kind
 from drill.model.ports import Journal
 from drill.model.progress import MEASUREMENTS
 from drill.settings import EnvironmentSecrets, Settings
 from drill.steps.base import Step, registry
+from drill.wiring.desks import people_of
 from drill.wiring.locks import engine_lock
 from drill.wiring.records import Records
 from drill.wiring.scenarios import open_scenario
@@ -153,7 +153,7 @@ def _kit(records: Records, drill: str, recorder: Recorder, world: ScriptedWorld)
         recorder=recorder,
         artifacts=records.artifacts(),
         secrets=secrets,
-        people=People(plan, drill=drill, secrets=secrets, key=settings.reply_key()),
+        people=people_of(records, drill, secrets),
         messengers={"sms": ScriptedCarrier(world)},
         hooks=hooks,
     )

@@ -32,7 +32,7 @@ def likeness(report: Report, *, cut_off: Collection[str] = ()) -> dict[str, Any]
     kept["phases"] = [_without(row, "bottleneck", "waits", "over_budget_s", "human_s") for row in body["phases"]]
     kept["probes"] = [_probe(row) for row in body["probes"]]
     kept["messages"] = sorted((_message(row) for row in body["messages"]), key=lambda row: str(row["id"]))
-    kept["replies"] = sorted((_without(row, "carrier_delay_s") for row in body["replies"]), key=str)
+    kept["replies"] = sorted((_without(row, "carrier_delay_s") for row in body["replies"]), key=lambda row: str(row["gate"]))
     kept["gates"] = sorted(body["gates"], key=lambda row: str(row["id"]))
     kept["undos"] = sorted(body["undos"], key=lambda row: str(row["step"]))
     kept["findings"] = sorted((_without(row, "at_s") for row in body["findings"] if row["code"] not in _OF_THE_CRASH), key=str)
