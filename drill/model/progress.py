@@ -67,13 +67,13 @@ class Progress:
     abort: str = ""
     """Why somebody asked to stop; empty when nobody did."""
     abort_by: str = ""
-    """Through which channel: cli, signal, sms, silence, engine."""
+    """Through which channel: cli, signal, sms, silence, engine, guard, dead-man."""
     hold_wanted: bool = False
     """The reason to stop asks for a hold, not for an undo: silence at a gate that says so."""
     no_return: bool = False
     held: bool = False
     decision: str = ""
-    """What a person chose last while on hold: `failback` or `proceed`."""
+    """What a person chose last while on hold: `failback`, `proceed` or `abort`."""
     holds: int = 0
     decisions: int = 0
     """How many such choices there were; a hold is over when there are as many as holds."""
@@ -234,7 +234,7 @@ def _held(progress: Progress, fact: Fact) -> None:
 def _decided(progress: Progress, fact: Fact) -> None:
     if fact.data["verb"] in {"retry", "skip"} and progress.step(fact.data["subject"]).asked:
         progress.step(fact.data["subject"]).decided = fact.data["verb"]
-    if fact.data["verb"] in {"failback", "proceed"} and progress.held:
+    if fact.data["verb"] in {"failback", "proceed", "abort"} and progress.held:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
         progress.hold_wanted = False
         if fact.data["verb"] == "proceed" or progress.failback:

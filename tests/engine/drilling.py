@@ -246,7 +246,7 @@ class Stage:
         """Somebody asks to stop."""
         self.recorder.say(Kind.ABORT_REQUESTED, f"abort/test/{len(self.facts())}", reason=reason, channel=channel, **extra)
 
-    def decide(self, verb: Literal["failback", "proceed"]) -> None:
+    def decide(self, verb: Literal["failback", "proceed", "abort"]) -> None:
         """A person chooses what becomes of a drill on hold."""
         self.recorder.say(Kind.OPERATOR_DECIDED, f"operator/{len(self.facts())}", by="person:operator", verb=verb, subject=DRILL)
 
