@@ -15,7 +15,6 @@ from drill.model.plan import (
     Gate,
     Guard,
     Limits,
-    Messages,
     Mode,
     Objectives,
     Plan,
@@ -23,7 +22,6 @@ from drill.model.plan import (
     PlannedStep,
     Probe,
     Site,
-    SmsSettings,
     Text,
 )
 from drill.model.problem import Problem, did_you_mean
@@ -69,7 +67,7 @@ def _unknown_kinds(scenario: Scenario, kinds: Kinds) -> list[Problem]:
 
 
 def _ground(scenario: Scenario) -> dict[str, Any]:
-    objectives, limits, sms = scenario.objectives, scenario.limits, scenario.messages.sms
+    objectives, limits = scenario.objectives, scenario.limits
     return {
         "objectives": Objectives(rto_s=objectives.rto, rpo_s=objectives.rpo, rto_binds=objectives.rto_binds),
         "sites": tuple(
@@ -83,13 +81,8 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
         ),
         "canary": Canary(postgres=scenario.canary.postgres, every_s=scenario.canary.every) if scenario.canary else None,
         "guards": tuple(_guard(name, row) for name, row in scenario.guards.items()),
-        "contacts": tuple(Contact(id=name, **row.model_dump()) for name, row in scenario.contacts.items()),
-        "messages": Messages(
-            order=scenario.messages.order,
-            sms=SmsSettings(provider=sms.provider, sign=sms.sign, templates={str(key): dict(row) for key, row in sms.templates.items()})
-            if sms
-            else None,
-        ),
+        "contacts": tuple(Contact(id=name, **row.model_dump(exclude={"rota"})) for name, row in scenario.contacts.items()),
+        "messages": scenario.messages.messages(),
         "limits": Limits(max_changes=limits.max_changes, allow=limits.allow, freeze=limits.freeze, dead_man_s=limits.dead_man),
     }
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from drill.engine.compile_gate_checks import gate_problems
 from drill.engine.compile_guard_checks import guard_problems
 from drill.engine.compile_outline import Names, Outline, PhaseOutline, StepOutline, names, outline
+from drill.engine.compile_rota import people_problems
 from drill.engine.expressions import BadExpression, find_step, references, texts
 from drill.model.graph import ancestors, find_cycle
 from drill.model.problem import Path, Problem, did_you_mean
@@ -24,7 +25,7 @@ A kind that has both `from` and `to` moves something between sites."""
 def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
     """Everything wrong with the references of a scenario, given as the file's own data; wrong shapes are the grammar's to report."""
     seen = outline(data)
-    found = [*_phase_problems(seen), *gate_problems(seen), *guard_problems(data, seen)]
+    found = [*_phase_problems(seen), *gate_problems(seen), *guard_problems(data, seen), *people_problems(data)]
     for at, probe in names(data.get("steady_state"), ("steady_state",)):
         found += _unknown(at, probe, seen.probes, "S025", "probe")
     for phase in seen.phases:

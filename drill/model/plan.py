@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from drill.model.effects import Resume
 from drill.model.errors import JournalBroken
 from drill.model.events import canonical
+from drill.model.plan_channels import Messages
 
 PLAN_VERSION = 1
 
@@ -100,21 +101,6 @@ class Contact(Frozen):
     email: tuple[str, ...] = ()
     language: Literal["en", "zh"] = "en"
     channels: tuple[str, ...] = ("sms",)
-
-
-class SmsSettings(Frozen):
-    """How text messages leave. `templates` maps purpose to language to template code."""
-
-    provider: str
-    sign: str
-    templates: dict[str, dict[str, str]] = {}
-
-
-class Messages(Frozen):
-    """Which channels carry messages, and how."""
-
-    order: Literal["fall-over", "parallel"] = "fall-over"
-    sms: SmsSettings | None = None
 
 
 class Limits(Frozen):

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_serializer, model_validator
 
 from drill.model.durations import Duration
+from drill.model.scenario_channels import MessagesForm
 from drill.model.scenario_guards import Guards
-from drill.model.scenario_values import Form, Freeze, Id, Secret, Secrets, Span, Words
+from drill.model.scenario_people import ContactForm
+from drill.model.scenario_values import Form, Freeze, Id, Secret, Span, Words
 
 RESERVED: Final = ("after", "timeout", "retries", "skip", "on_failure", "title")
 """Keys of a step that are not its kind."""
-
-Purpose = Literal["gate", "joint", "status", "escalation", "hold", "result"]
 
 
 def is_expression(value: Any) -> bool:
@@ -76,31 +76,6 @@ class LimitsForm(Form):
     allow: tuple[str, ...]
     freeze: tuple[Freeze, ...] = ()
     dead_man: Span = 600.0
-
-
-class ContactForm(Form):
-    """A person. Numbers and addresses are references to secrets."""
-
-    title: str = Field(min_length=1)
-    sms: Secrets = ()
-    email: Secrets = ()
-    language: Literal["en", "zh"] = "en"
-    channels: tuple[Literal["sms", "email", "push"], ...] = ("sms",)
-
-
-class SmsForm(Form):
-    """How text messages leave."""
-
-    provider: str = Field(min_length=1)
-    sign: Secret
-    templates: dict[Purpose, dict[Literal["en", "zh"], str]] = Field(default={})
-
-
-class MessagesForm(Form):
-    """Which channels carry messages."""
-
-    order: Literal["fall-over", "parallel"] = "fall-over"
-    sms: SmsForm | None = None
 
 
 class AcknowledgeForm(Form):

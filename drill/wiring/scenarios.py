@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from drill.adapters.scenario_yaml import Reading, in_order, read
 from drill.engine.compile import compile_plan
 from drill.engine.compile_checks import scenario_problems
+from drill.engine.compile_rota import fill_roles, twice_asked
 from drill.model.errors import ScenarioInvalid
 from drill.model.plan import Mode, Plan
 from drill.model.scenario import Scenario
@@ -36,8 +38,17 @@ def open_scenario(path: Path, *, sets: Sequence[str] = (), dry_run: bool = False
     findings = in_order([*reading.findings, *reading.locate(scenario_problems(reading.data, kinds))])
     if findings or reading.scenario is None:
         raise ScenarioInvalid(findings)
-    mode = Mode.DRY_RUN if dry_run else mode_of(reading.scenario)
-    return Opened(compile_plan(reading.scenario, kinds, mode, locate=reading.locate), reading.scenario, reading, kinds)
+    scenario = _manned(reading, reading.scenario, datetime.now(UTC))
+    mode = Mode.DRY_RUN if dry_run else mode_of(scenario)
+    return Opened(compile_plan(scenario, kinds, mode, locate=reading.locate), scenario, reading, kinds)
+
+
+def _manned(reading: Reading, scenario: Scenario, at: datetime) -> Scenario:
+    """The scenario with its roles filled from their rotas. Raises: ScenarioInvalid: somebody would count twice."""
+    twice = twice_asked(scenario, at)
+    if twice:
+        raise ScenarioInvalid(reading.locate(twice))
+    return fill_roles(scenario, at)
 
 
 def mode_of(scenario: Scenario) -> Mode:

@@ -10,7 +10,6 @@ from drill.model.plan import (
     Contact,
     Gate,
     Limits,
-    Messages,
     Mode,
     Objectives,
     Plan,
@@ -18,9 +17,9 @@ from drill.model.plan import (
     PlannedStep,
     Probe,
     Site,
-    SmsSettings,
     Text,
 )
+from drill.model.plan_channels import Messages, SmsSettings
 
 
 def _step(

@@ -17,7 +17,6 @@ from drill.model.plan import (
     Contact,
     Gate,
     Limits,
-    Messages,
     Mode,
     Objectives,
     Plan,
@@ -25,9 +24,9 @@ from drill.model.plan import (
     PlannedStep,
     Probe,
     Site,
-    SmsSettings,
     Text,
 )
+from drill.model.plan_channels import Messages, SmsSettings
 from tests.model.story_plan import sandbox_plan
 
 _NAMES = st.text("abcdefghijklmnopqrstuvwxyz_0123456789", min_size=1, max_size=6)

@@ -1,0 +1,81 @@
+"""How messages leave, as a plan holds it: texts at home and abroad, further channels, and what is promised about them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ChannelKind = Literal["smtp", "dingtalk", "wecom", "feishu", "slack", "webhook"]
+AbroadProvider = Literal["aws", "aws-sns", "aliyun-global"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Abroad(_Frozen):
+    """Texts to numbers outside mainland China. Origination, keys and `replies`, the address of an SQS queue, are secret references."""
+
+    provider: AbroadProvider
+    region: str = ""
+    origination: str = ""
+    replies: str = ""
+    key_id: str = ""
+    key_secret: str = ""
+    endpoint: str = ""
+
+
+class SmsSettings(_Frozen):
+    """How text messages leave. `templates` maps purpose to language to template code."""
+
+    provider: str
+    sign: str
+    templates: dict[str, dict[str, str]] = {}
+    abroad: Abroad | None = None
+
+
+class Channel(_Frozen):
+    """A channel beside texts. `url`, `secret`, `user` and `password` are secret references; the rest is a mail server's."""
+
+    id: str
+    kind: ChannelKind
+    url: str = ""
+    secret: str = ""
+    private: bool = False
+    """Only the contact reads it: a reply code may stand in it. A mailbox is; a group chat is not."""
+    host: str = ""
+    port: int = 0
+    tls: Literal["tls", "starttls", "none"] = "starttls"
+    sender: str = ""
+    user: str = ""
+    password: str = ""
+
+
+class MessageObjectives(_Frozen):
+    """What is promised about messages. Seconds."""
+
+    start_s: float = 30.0
+    """From the start of the drill until a provider has taken the first message about it."""
+    switch_s: float = 60.0
+    """From the end of a phase that moves the traffic until a receipt says that somebody was told."""
+    answer_s: float = 300.0
+    """From a question until its answer."""
+
+
+class Messages(_Frozen):
+    """Which channels carry messages, and how."""
+
+    order: Literal["fall-over", "parallel"] = "fall-over"
+    sms: SmsSettings | None = None
+    channels: tuple[Channel, ...] = ()
+    objectives: MessageObjectives = MessageObjectives()
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel of this name; nothing for texts and for names that are not there."""
+        return next((row for row in self.channels if row.id == name), None)
+
+    def private(self, name: str) -> bool:
+        """Whether only the contact reads what goes over a channel."""
+        row = self.channel(name)
+        return row is None or row.private or row.kind == "smtp"
