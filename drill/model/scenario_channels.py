@@ -108,7 +108,7 @@ class ChannelForm(Form):
         form = getattr(self, kind)
         fields = form.model_dump(exclude_none=True)
         if isinstance(form, MailForm):
-            fields = {**fields, "port": form.port or _PORTS[form.tls], "sender": fields.pop("from_")}
+            fields |= {"port": form.port or _PORTS[form.tls], "sender": fields.pop("from_")}
         return Channel(id=name, kind=kind, **fields)
 
 
