@@ -33,6 +33,7 @@ _COMMANDS = {
     "run": _Entry("drill.cli.run", "command", "Run a drill."),
     "resume": _Entry("drill.cli.resume", "resume", "Go on with a drill whose engine died."),
     "abort": _Entry("drill.cli.resume", "abort", "Stop a drill and take back what it did."),
+    "hold": _Entry("drill.cli.resume", "hold", "Stop a drill where it stands; a person chooses the way on."),
     "proceed": _Entry("drill.cli.resume", "proceed", "Go on with a drill on hold."),
     "failback": _Entry("drill.cli.resume", "failback", "Bring a drill on hold home."),
     "retry": _Entry("drill.cli.settle", "retry", "Try a step again that waits for your decision."),

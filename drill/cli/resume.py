@@ -1,11 +1,11 @@
-"""`drill resume`, `abort`, `proceed` and `failback`: go on with, or turn around, a drill that stands still."""
+"""`drill resume`, `abort`, `hold`, `proceed` and `failback`: go on with a drill, stop it, or turn it around."""
 
 from __future__ import annotations
 
 import sys
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from drill.model.errors import UsageError
 from drill.model.events import Kind
 
 if TYPE_CHECKING:
+    from drill.model.events import Draft
     from drill.wiring.records import Records
 
 _DRILL = click.argument("drill", required=False, metavar="[DRILL]")
@@ -46,18 +47,42 @@ def resume(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: b
 @click.option("--reason", default="asked for on the command line", show_default=True, help="Why; it is kept in the record.")
 @_JSON
 @_REPORT
-def abort(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | None) -> int:
+@_KEEP
+def abort(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | None, keep: bool) -> int:
     r"""Stop a drill and take back what it did; works without a running engine too.
 
-    After the point of no return nothing rolls back by itself: the drill goes on hold.
+    After the point of no return nothing rolls back by itself: the drill goes on hold. A drill on hold before that point is taken back.
 
     \b
     Example:
       drill abort my-drill --reason "real incident elsewhere"
     """
     records, drill = _open(drill)
+    progress = records.progress(drill)
+    if progress.held and (progress.no_return or progress.failback):
+        _refuse_held(records, drill)
+    off_hold = [_decision(records, drill, "abort")] if progress.held else []
+    _write(records, drill, *off_hold, _stop(records, drill, reason))
+    return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
+
+
+@click.command()
+@_DRILL
+@click.option("--reason", default="asked for on the command line", show_default=True, help="Why; it is kept in the record.")
+@_JSON
+@_REPORT
+def hold(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | None) -> int:
+    r"""Stop a drill where it stands and take nothing back; a person then chooses the way on.
+
+    Before the point of no return running steps are stopped, after it they run to their end. Nothing new starts; what serves keeps serving.
+
+    \b
+    Example:
+      drill hold my-drill --reason "wait for the network team"
+    """
+    records, drill = _open(drill)
     _refuse_held(records, drill)
-    _write(records, drill, Kind.ABORT_REQUESTED, reason=reason, channel="cli")
+    _write(records, drill, _stop(records, drill, reason, hold=True))
     return _play(records, drill, as_json=as_json, report_dir=report_dir)
 
 
@@ -65,47 +90,66 @@ def abort(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | N
 @_DRILL
 @_JSON
 @_REPORT
-def proceed(drill: str | None, *, as_json: bool, report_dir: Path | None) -> int:
+@_KEEP
+def proceed(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: bool) -> int:
     r"""Go on with a drill on hold: what failed is tried again, what was not answered counts as answered.
 
     \b
     Example:
       drill proceed my-drill
     """
-    return _decide("proceed", drill, as_json=as_json, report_dir=report_dir)
+    return _decide("proceed", drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
 @click.command()
 @_DRILL
 @_JSON
 @_REPORT
-def failback(drill: str | None, *, as_json: bool, report_dir: Path | None) -> int:
+@_KEEP
+def failback(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: bool) -> int:
     r"""Bring a drill on hold home: data first, then traffic, then what was built is removed.
 
     \b
     Example:
       drill failback my-drill
     """
-    return _decide("failback", drill, as_json=as_json, report_dir=report_dir)
+    return _decide("failback", drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
-def _decide(verb: str, drill: str | None, *, as_json: bool, report_dir: Path | None) -> int:
+def _decide(verb: str, drill: str | None, *, as_json: bool, report_dir: Path | None, keep: bool) -> int:
     records, drill = _open(drill)
-    state = records.progress(drill).state
-    if state != "held":
-        raise UsageError(f"{drill} is not on hold but {state}.", code="U019", fix="See `drill status`.")
-    _write(records, drill, Kind.OPERATOR_DECIDED, verb=verb, subject=drill)
-    return _play(records, drill, as_json=as_json, report_dir=report_dir)
+    progress = records.progress(drill)
+    if progress.state != "held":
+        raise UsageError(f"{drill} is not on hold but {progress.state}.", code="U019", fix="See `drill status`.")
+    if verb == "failback" and not (progress.no_return or progress.failback):
+        fix = f"`drill abort {drill}` takes back what was done, `drill proceed {drill}` goes on."
+        raise UsageError(f"{drill} has moved no data: there is nothing to bring home.", code="U023", fix=fix)
+    _write(records, drill, _decision(records, drill, verb))
+    return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
 def _refuse_held(records: Records, drill: str) -> None:
     """On hold nothing runs that could be resumed or stopped: a person chooses the way on."""
     if records.progress(drill).state == "held":
-        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: `drill failback {drill}` or `drill proceed {drill}`.")
+        progress = records.progress(drill)
+        back = "failback" if progress.no_return or progress.failback else "abort"
+        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: `drill {back} {drill}` or `drill proceed {drill}`.")
 
 
-def _write(records: Records, drill: str, kind: Kind, **data: str) -> None:
-    records.recorder(drill).say(kind, f"operator/{uuid.uuid4().hex}", by="person:operator", **data)
+def _stop(records: Records, drill: str, reason: str, *, hold: bool = False) -> Draft:
+    return _draft(records, drill, Kind.ABORT_REQUESTED, reason=reason, channel="cli", hold=hold)
+
+
+def _decision(records: Records, drill: str, verb: str) -> Draft:
+    return _draft(records, drill, Kind.OPERATOR_DECIDED, verb=verb, subject=drill)
+
+
+def _draft(records: Records, drill: str, kind: Kind, **data: Any) -> Draft:
+    return records.recorder(drill).draft(kind, f"operator/{uuid.uuid4().hex}", by="person:operator", **data)
+
+
+def _write(records: Records, drill: str, *drafts: Draft) -> None:
+    records.recorder(drill).say_all(list(drafts))
 
 
 def _open(drill: str | None, *, untold_too: bool = False) -> tuple[Records, str]:
