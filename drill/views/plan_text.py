@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from drill.model.critical import CriticalPath
 from drill.model.effects import Effect
-from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
+from drill.model.plan import Gate, Guard, Plan, PlannedPhase, PlannedStep
 from drill.views.figures import printable, promised
 
 _LEAST_WIDTH = 40
@@ -14,7 +14,7 @@ _LEAST_WIDTH = 40
 
 def render_plan(plan: Plan, *, effects: Mapping[str, Sequence[Effect]], critical: CriticalPath, warnings: Sequence[str], width: int) -> str:
     """The plan as lines of at most `width` cells (at least 40), ending in a newline; no escapes. `effects` is by step id."""
-    lines = [*_head(plan), "", *_part(plan, plan.phases, effects, critical)]
+    lines = [*_head(plan), *(_guard_line(guard) for guard in plan.guards), "", *_part(plan, plan.phases, effects, critical)]
     if plan.failback:
         lines += ["", "failback, after the verdict", *_part(plan, plan.failback, effects, None)]
     lines += ["", *_tail(plan, effects, critical)]
@@ -27,6 +27,15 @@ def _head(plan: Plan) -> Iterator[str]:
     yield f"{plan.scenario}: {plan.title.en}" + ("" if plan.title.zh == plan.title.en else f" ({plan.title.zh})")
     promised_text = f"RTO {promised(plan.objectives.rto_s)} ({plan.objectives.rto_binds}), RPO {promised(plan.objectives.rpo_s)}"
     yield f"mode {plan.mode}, {promised_text}, plan {plan.digest()[:12]}"
+
+
+def _guard_line(guard: Guard) -> str:
+    asked = {
+        "probe": f"probe {guard.probe} misses {guard.misses} in a row",
+        "prometheus": f"`{guard.query}` does not hold for {promised(guard.for_s)} ({guard.url})",
+        "alertmanager": f"the alert {guard.alert} fires ({guard.url})",
+    }
+    return f"guard {guard.id}: the drill ends when {asked[guard.asks]}"
 
 
 def _part(

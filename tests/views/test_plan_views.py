@@ -6,6 +6,7 @@ import json
 
 from drill.model.critical import CriticalPath
 from drill.model.effects import Effect, Verb
+from drill.model.plan import Guard
 from drill.views.plan_json import render_plan_json
 from drill.views.plan_text import render_plan
 from tests.model.story_plan import sandbox_plan
@@ -56,6 +57,23 @@ def test_effects_gates_budgets_and_warnings_are_told() -> None:
     assert "budgets with gates: 1:35 exceed the RTO of 1:00" in text
     assert "changes: 2 of at most" in text
     assert text.endswith("warning: budgets with gates exceed the RTO\n")
+
+
+def test_a_plan_names_what_ends_the_drill_at_once() -> None:
+    guards = (
+        Guard(id="shop", asks="probe", probe="neighbour", misses=5),
+        Guard(id="errors", asks="prometheus", url="http://p:9090", query="rate(errors[1m]) < 2", for_s=10.0),
+        Guard(id="pager", asks="alertmanager", url="http://a:9093", alert="NeighbourDown"),
+    )
+    plan = sandbox_plan().model_copy(update={"guards": guards})
+
+    lines = render_plan(plan, effects={}, critical=_CRITICAL, warnings=[], width=160).splitlines()
+
+    assert [line for line in lines if line.startswith("guard ")] == [
+        "guard shop: the drill ends when probe neighbour misses 5 in a row",
+        "guard errors: the drill ends when `rate(errors[1m]) < 2` does not hold for 10 s (http://p:9090)",
+        "guard pager: the drill ends when the alert NeighbourDown fires (http://a:9093)",
+    ]
 
 
 def test_no_line_is_wider_than_asked_and_none_carries_an_escape() -> None:
