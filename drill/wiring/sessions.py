@@ -29,6 +29,7 @@ from drill.wiring.desks import people_of
 from drill.wiring.locks import engine_lock
 from drill.wiring.observers import DrillObserver
 from drill.wiring.records import Records
+from drill.wiring.trust import trusted
 from drill.wiring.worlds import Grounds, open_grounds
 
 _SETTLE_WITHIN_S = 60.0
@@ -92,6 +93,7 @@ def open_session(records: Records, drill: str, *, report_dir: Path, say: Callabl
     """
     settings, plan = records.settings, records.plan(drill)
     with engine_lock(settings, drill):
+        trusted(records, drill)
         end_leftovers(settings.mark())
         grounds = open_grounds(settings, plan, drill=drill, say=say, phone=phone)
         stack = ExitStack()
