@@ -6,11 +6,17 @@ import os
 import secrets as randomness
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import drill
+from drill.model.durations import parse_duration_s
 from drill.model.errors import PreflightFailed, UsageError
 from drill.sandbox.layout import home_mark
 
+DEFAULT_TTL_S: Final = 24.0
+"""With a beat and a look every second, a dead engine's drill is taken over within 30 s."""
+SHORTEST_TTL_S: Final = 2.0
+WORKER: Final = "DRILL_WORKER"
 _PROJECT = Path(drill.__file__).resolve().parent.parent
 
 
@@ -23,21 +29,39 @@ class Settings:
     project: Path
     database_url: str
     secrets_file: Path | None
+    worker: str = ""
+    """The name of this worker when several share the home; each has its own place in it, as if it were its own machine."""
+    ttl_s: float = DEFAULT_TTL_S
+    """How long an engine that gives no sign of life counts as alive."""
 
     @classmethod
     def load(cls) -> Settings:
-        """Read DRILL_HOME, DRILL_REPORTS, DRILL_DATABASE_URL and DRILL_SECRETS_FILE."""
+        """Read DRILL_HOME, DRILL_REPORTS, DRILL_DATABASE_URL, DRILL_SECRETS_FILE, DRILL_WORKER and DRILL_TTL.
+
+        Raises: UsageError: DRILL_TTL is no duration of at least 2 s (U034).
+        """
         home = Path(os.environ.get("DRILL_HOME") or ".drill").expanduser().resolve()
         reports = Path(os.environ.get("DRILL_REPORTS") or "reports").expanduser().resolve()
         secrets_file = os.environ.get("DRILL_SECRETS_FILE")
         here = Path.cwd()
         project = here if (here / "playbooks").is_dir() and (here / "terraform").is_dir() else _PROJECT
         url = os.environ.get("DRILL_DATABASE_URL") or f"sqlite:///{home / 'drill.sqlite'}"
-        return cls(home, reports, project, url, Path(secrets_file).expanduser() if secrets_file else None)
+        secrets_path = Path(secrets_file).expanduser() if secrets_file else None
+        return cls(home, reports, project, url, secrets_path, os.environ.get(WORKER, ""), _ttl_s(os.environ.get("DRILL_TTL")))
+
+    @property
+    def shared(self) -> bool:
+        """Whether the database is one that other machines use too."""
+        return not self.database_url.startswith("sqlite:")
+
+    @property
+    def place(self) -> Path:
+        """Where this engine keeps files that no other engine may rely on."""
+        return self.home / "workers" / self.worker if self.worker else self.home
 
     def drill_dir(self, drill_id: str) -> Path:
         """The directory of one drill, made when it is missing."""
-        path = self.home / "drills" / drill_id
+        path = self.place / "drills" / drill_id
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
 
@@ -61,6 +85,18 @@ class Settings:
                 code="U030",
                 fix="Point DRILL_HOME at a directory you can write.",
             ) from error
+
+
+def _ttl_s(text: str | None) -> float:
+    if text is None:
+        return DEFAULT_TTL_S
+    try:
+        seconds = parse_duration_s(text)
+    except ValueError as error:
+        raise UsageError(f"DRILL_TTL={text} is no duration.", code="U034", fix="Write one such as 24s.") from error
+    if seconds < SHORTEST_TTL_S:
+        raise UsageError(f"DRILL_TTL={text} is shorter than {SHORTEST_TTL_S:g} s.", code="U034", fix="Engines beat once a second.")
+    return seconds
 
 
 class EnvironmentSecrets:

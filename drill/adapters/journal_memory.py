@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from drill.model.errors import JournalBroken
+from drill.adapters.journal_tokens import stale
 from drill.model.events import GENESIS, Draft, Fact, Kind, seal
 
 
@@ -23,9 +23,7 @@ class MemoryJournal:
             return []
         with self._changed:
             if token is not None and token < self._tokens.get(drill, 0):
-                raise JournalBroken(
-                    f"another engine has taken over the drill {drill!r}.", code="J010", fix="This engine stops; look at `drill status`."
-                )
+                raise stale(drill, present=self._tokens[drill], ours=token)
             chain, keys = self._facts.setdefault(drill, []), self._keys.setdefault(drill, {})
             for draft in drafts:
                 if draft.key not in keys:
@@ -61,3 +59,8 @@ class MemoryJournal:
         with self._changed:
             self._tokens[drill] = self._tokens.get(drill, 0) + 1
             return self._tokens[drill]
+
+    def check(self, drill: str, token: int) -> None:
+        with self._changed:
+            if token < self._tokens.get(drill, 0):
+                raise stale(drill, present=self._tokens[drill], ours=token)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 import sqlalchemy as sa
 
+from drill.adapters.database import create_tables, riding_out
+from drill.adapters.journal_tokens import stale
 from drill.model.errors import JournalBroken
 from drill.model.events import GENESIS, Draft, Fact, Kind, canonical, fact_from_row, seal, stamp
 
+T = TypeVar("T")
 JOURNAL_VERSION = 1
 _FOLLOW_POLL_S = 0.03
 _metadata = sa.MetaData()
@@ -44,15 +49,24 @@ _version = sa.Table("journal_version", _metadata, sa.Column("version", sa.Intege
 
 
 class SqlJournal:
-    """Facts in the tables `drill_head` and `fact`. Safe for many processes and threads."""
+    """Facts in the tables `drill_head` and `fact`. Safe for many processes and threads.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    A Postgres that goes away is waited for, up to `patience_s`: every call here is safe to repeat.
+    """
+
+    def __init__(self, engine: sa.Engine, *, patience_s: float = 60.0) -> None:
         self._engine = engine
+        self._patience_s = patience_s
+        self._shut = threading.Event()
         with _translated():
             self._prepare()
 
+    def _persistently(self, work: Callable[[], T]) -> T:
+        with _translated():
+            return riding_out(work, patience_s=self._patience_s)
+
     def _prepare(self) -> None:
-        _metadata.create_all(self._engine)
+        create_tables(self._engine, _metadata)
         with self._write() as connection:
             found = connection.execute(sa.select(_version.c.version)).scalar()
             if found is None:
@@ -73,9 +87,19 @@ class SqlJournal:
             connection.commit()
 
     def append(self, drill: str, drafts: Sequence[Draft], *, token: int | None = None) -> list[Fact]:
-        if not drafts:
-            return []
-        with _translated(), self._write() as connection:
+        return self._persistently(lambda: self._append(drill, drafts, token)) if drafts else []
+
+    def shut(self) -> None:
+        """Take no more facts from this process, which is about to end: whoever writes waits for that end.
+
+        What ends its tools must not be written down as their failure, and no engine may record that it gave up.
+        """
+        self._shut.set()
+
+    def _append(self, drill: str, drafts: Sequence[Draft], token: int | None) -> list[Fact]:
+        while self._shut.is_set():
+            time.sleep(1.0)
+        with self._write() as connection:
             seq, digest = self._head(connection, drill, token)
             stored = self._stored(connection, drill, [draft.key for draft in drafts])
             out, fresh = [], []
@@ -95,14 +119,10 @@ class SqlJournal:
         query = sa.select(_drills.c.seq, _drills.c.digest, _drills.c.token).where(_drills.c.drill == drill).with_for_update()
         row = connection.execute(query).one_or_none()
         if row is None:
-            connection.execute(_drills.insert().values(drill=drill, seq=0, digest=GENESIS, token=0))
-            return 0, GENESIS
+            connection.execute(_new_head(connection, drill))
+            row = connection.execute(query).one()
         if token is not None and token < row.token:
-            raise JournalBroken(
-                f"another engine has taken over the drill {drill!r} (its token is {row.token}, ours is {token}).",
-                code="J010",
-                fix="This engine stops; look at `drill status` for the one that goes on.",
-            )
+            raise stale(drill, present=row.token, ours=token)
         return row.seq, row.digest
 
     @staticmethod
@@ -114,8 +134,12 @@ class SqlJournal:
         query = sa.select(_facts).where(_facts.c.drill == drill, _facts.c.seq > after).order_by(_facts.c.seq)
         if kinds is not None:
             query = query.where(_facts.c.kind.in_(sorted(kinds)))
-        with _translated(), self._engine.connect() as connection:
-            return [_to_fact(row) for row in connection.execute(query)]
+
+        def look() -> list[Fact]:
+            with self._engine.connect() as connection:
+                return [_to_fact(row) for row in connection.execute(query)]
+
+        return self._persistently(look)
 
     def follow(self, drill: str, *, after: int, wait_s: float) -> list[Fact]:
         until = time.monotonic() + wait_s
@@ -124,12 +148,18 @@ class SqlJournal:
         return found
 
     def find(self, drill: str, key: str) -> Fact | None:
-        with _translated(), self._engine.connect() as connection:
-            return self._stored(connection, drill, [key]).get(key)
+        def look() -> Fact | None:
+            with self._engine.connect() as connection:
+                return self._stored(connection, drill, [key]).get(key)
+
+        return self._persistently(look)
 
     def drills(self) -> list[str]:
-        with _translated(), self._engine.connect() as connection:
-            return list(connection.execute(sa.select(_drills.c.drill).order_by(_drills.c.ordinal)).scalars())
+        def look() -> list[str]:
+            with self._engine.connect() as connection:
+                return list(connection.execute(sa.select(_drills.c.drill).order_by(_drills.c.ordinal)).scalars())
+
+        return self._persistently(look)
 
     def head(self, drill: str) -> tuple[int, str]:
         with _translated(), self._engine.connect() as connection:
@@ -138,10 +168,33 @@ class SqlJournal:
 
     def take_token(self, drill: str) -> int:
         """A fencing token above every earlier one; from now on writes that carry an older token are refused."""
-        with _translated(), self._write() as connection:
-            self._head(connection, drill, None)
-            connection.execute(_drills.update().where(_drills.c.drill == drill).values(token=_drills.c.token + 1))
-            return int(connection.execute(sa.select(_drills.c.token).where(_drills.c.drill == drill)).scalar_one())
+
+        def take() -> int:
+            with self._write() as connection:
+                self._head(connection, drill, None)
+                connection.execute(_drills.update().where(_drills.c.drill == drill).values(token=_drills.c.token + 1))
+                return int(connection.execute(sa.select(_drills.c.token).where(_drills.c.drill == drill)).scalar_one())
+
+        return self._persistently(take)
+
+    def check(self, drill: str, token: int) -> None:
+        def look() -> int:
+            with self._engine.connect() as connection:
+                return int(connection.execute(sa.select(_drills.c.token).where(_drills.c.drill == drill)).scalar() or 0)
+
+        present = self._persistently(look)
+        if token < present:
+            raise stale(drill, present=present, ours=token)
+
+
+def _new_head(connection: sa.Connection, drill: str) -> sa.Insert:
+    """The first row of a drill; two processes may begin it at once."""
+    values = {"drill": drill, "seq": 0, "digest": GENESIS, "token": 0}
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        return insert(_drills).values(values).on_conflict_do_nothing()
+    return _drills.insert().values(values)
 
 
 def _to_fact(row: sa.Row[tuple[object, ...]]) -> Fact:
@@ -151,6 +204,7 @@ def _to_fact(row: sa.Row[tuple[object, ...]]) -> Fact:
 
 
 _CAUSES = (
+    ("No space left", "J020", "the disk is full", "Free space, then `drill resume`: what was written is safe."),
     ("is full", "J020", "the disk is full", "Free space, then `drill resume`: what was written is safe."),
     ("readonly", "J021", "the database is read-only", "Make it writable for this user, then `drill resume`."),
     ("read-only", "J021", "the database is read-only", "Make it writable for this user, then `drill resume`."),

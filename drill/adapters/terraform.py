@@ -55,33 +55,32 @@ class TerraformCli:
         place = self._place(workspace)
         self._end_orphans(place)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        laid = find_laid(place) if destroy else None
-        laid = laid or self._lay(workspace.module, place, workspace.variables)
-        self._mend(laid, read_state(laid.directory), destroy=destroy, stopping=stopping)
+        laid = self._find(workspace) if destroy else None
+        laid = laid or self._lay_out(workspace, place)
+        self._mend(laid, self._state(laid), destroy=destroy, stopping=stopping)
         return self._planned(laid, destroy=destroy, stopping=stopping)
 
     @_on_disk()
     def apply(self, workspace: Workspace, *, stopping: Callable[[], bool], on_event: Callable[[TerraformEvent], None]) -> Mapping[str, Any]:
-        laid = find_laid(self._place(workspace))
+        laid = self._find(workspace)
         if laid is None or not (laid.directory / _PLAN).exists():
             raise Fatal(f"{workspace.step} has no saved plan.", code="A245", fix="This is a bug of ours: a plan comes before its apply.")
         try:
             ended = self._command(laid).run("apply", _PLAN, stopping=stopping, on_event=Teller(on_event), json=True, **_LOCK)
         finally:
             (laid.directory / _PLAN).unlink(missing_ok=True)  # it holds the variables, and is stale by now
-            remember_state(laid.directory)
+            self._remember(laid)
         if ended.code >= 0:
             close_log(laid.directory)
         return outputs_of(_succeeded(ended, "apply"))
 
     @_on_disk()
     def resources(self, workspace: Workspace) -> list[str]:
-        place = self._place(workspace)
-        self._end_orphans(place)
-        laid = find_laid(place)
+        self._end_orphans(self._place(workspace))
+        laid = self._find(workspace)
         if laid is None:
             return []
-        state = read_state(laid.directory)
+        state = self._state(laid)
         managed = state.managed if state else ()
         return sorted({*managed, *made_without_trace(laid.directory, managed), *noted(laid.directory)})
 
@@ -102,6 +101,18 @@ class TerraformCli:
         laid = find_laid(place)
         if laid is not None:
             RunRecord(laid.directory).end(self._mark, grace_s=self._grace_s)
+
+    def _find(self, workspace: Workspace) -> Laid | None:
+        return find_laid(self._place(workspace))
+
+    def _lay_out(self, workspace: Workspace, place: Path) -> Laid:
+        return self._lay(workspace.module, place, workspace.variables)
+
+    def _state(self, laid: Laid) -> State | None:
+        return read_state(laid.directory)
+
+    def _remember(self, laid: Laid) -> None:
+        remember_state(laid.directory)
 
     def _lay(self, module: str, place: Path, variables: Mapping[str, Any]) -> Laid:
         return lay(self._project / module, place, variables, plugins=self._plugins)
@@ -127,22 +138,25 @@ class TerraformCli:
         command = self._command(laid)
         if ours:
             again = command.run("apply", stopping=stopping, log="again", json=True, auto_approve=True, target=ours, **_LOCK)
-            remember_state(laid.directory)
+            self._remember(laid)
             _succeeded(again, "apply")
         for address in state.tainted if state else ():
             _succeeded(command.run("untaint", address, stopping=stopping, lock_timeout=_LOCK["lock_timeout"]), "untaint")
-            remember_state(laid.directory)
+            self._remember(laid)
 
     def _planned(self, laid: Laid, *, destroy: bool, stopping: Callable[[], bool]) -> TerraformPlan:
         command = self._command(laid)
         if laid.needs_init:
-            with self._cache_to_ourselves():
-                _succeeded(command.run("init", stopping=stopping, no_color=True, **_LOCK), "init")
+            self._init(laid, stopping)
         ways: dict[str, Any] = {"destroy": True} if destroy else {}
         _succeeded(command.run("plan", stopping=stopping, json=True, out=_PLAN, **ways, **_LOCK), "plan")
         shown = _succeeded(command.run("show", _PLAN, stopping=stopping, json=True), "show")
         (laid.directory / "show.jsonl").unlink()  # it holds every value, sensitive or not
         return plan_of(shown, hashlib.sha256((laid.directory / _PLAN).read_bytes()).hexdigest())
+
+    def _init(self, laid: Laid, stopping: Callable[[], bool]) -> None:
+        with self._cache_to_ourselves():
+            _succeeded(self._command(laid).run("init", stopping=stopping, no_color=True, **_LOCK), "init")
 
     @contextlib.contextmanager
     def _cache_to_ourselves(self) -> Iterator[None]:

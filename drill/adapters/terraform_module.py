@@ -24,6 +24,7 @@ _NEEDS_INIT: Final = re.compile(
 )
 
 _NO_NETWORK: Final = 'provider_installation {\n  filesystem_mirror {\n    path = "/nonexistent"\n  }\n}\n'
+_IN_POSTGRES: Final = 'terraform {{\n  backend "pg" {{\n    schema_name = {schema}\n  }}\n}}\n'
 _ONE_CACHE: Final = "plugin_cache_dir = {path}\nplugin_cache_may_break_dependency_lock_file = true\n"
 
 
@@ -35,9 +36,10 @@ class Laid:
     needs_init: bool
 
 
-def lay(source: Path, workspace: Path, variables: Mapping[str, Any], *, plugins: Path) -> Laid:
+def lay(source: Path, workspace: Path, variables: Mapping[str, Any], *, plugins: Path, schema: str = "") -> Laid:
     """Copy the module in and write its variables, which must hold no secret. `plugins` caches providers between workspaces.
 
+    The state goes beside the module, or into this `schema` of the Postgres that PG_CONN_STR names.
     What an earlier copy left is removed, the state never. Raises: Fatal: there is no such module, or it cannot be copied (A241).
     """
     if not _files(source):
@@ -50,21 +52,23 @@ def lay(source: Path, workspace: Path, variables: Mapping[str, Any], *, plugins:
     except OSError as error:
         raise Fatal(f"{source} cannot be copied: {error}", code="A241", fix="Look at its files; leave DRILL_HOME outside of it.") from error
     _remove_stale(workspace, copied)
-    laid = _configure(directory, variables, plugins)
+    laid = _configure(directory, variables, plugins, schema)
     layout = {"directory": str(directory.relative_to(workspace)), "needs_init": laid.needs_init, "copied": copied}
     _write_private(workspace / _LAYOUT, json.dumps(layout))
     return laid
 
 
-def _configure(directory: Path, variables: Mapping[str, Any], plugins: Path) -> Laid:
+def _configure(directory: Path, variables: Mapping[str, Any], plugins: Path, schema: str) -> Laid:
     files = _files(directory)
     text = "".join(map(_text, files))
     needs_init = bool(_NEEDS_INIT.search(text)) or any(file.suffix == ".json" for file in files)
-    if _STATE_ELSEWHERE.search(text):  # a drill keeps its own state, beside its module
+    if schema:
+        (directory / _OVERRIDE).write_text(_IN_POSTGRES.format(schema=json.dumps(schema)), encoding="utf-8")
+    elif _STATE_ELSEWHERE.search(text):  # a drill keeps its own state, beside its module
         (directory / _OVERRIDE).write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
     _write_private(directory / _VARIABLES, json.dumps(dict(variables)))
     (directory / "cli.tfrc").write_text(_ONE_CACHE.format(path=json.dumps(str(plugins))) if needs_init else _NO_NETWORK, encoding="utf-8")
-    return Laid(directory, needs_init)
+    return Laid(directory, needs_init or bool(schema))
 
 
 def find_laid(workspace: Path) -> Laid | None:

@@ -35,7 +35,7 @@ def read_state(directory: Path) -> State | None:
 
     Raises: Fatal: it cannot be read, or it is older than, or another than, what the last apply left (A242).
     """
-    state = _parse(directory / _STATE)
+    state = parse_state(directory / _STATE)
     last = _last(directory)
     if (directory / "errored.tfstate").exists():
         raise _lost(
@@ -58,7 +58,7 @@ def read_state(directory: Path) -> State | None:
 
 def remember_state(directory: Path) -> None:
     """Note the state after a change and keep a copy, so that a later loss of it is noticed and can be mended."""
-    state = _parse(directory / _STATE)
+    state = parse_state(directory / _STATE)
     if state is None:
         return
     shutil.copyfile(directory / _STATE, directory / _COPY)
@@ -79,7 +79,8 @@ def _last(directory: Path) -> Mapping[str, Any] | None:
     return found
 
 
-def _parse(path: Path) -> State | None:
+def parse_state(path: Path) -> State | None:
+    """The state in a file; nothing when there is none or it is empty. Raises: Fatal: it cannot be read (A242)."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -47,6 +47,7 @@ _COMMANDS = {
     "logs": _Entry("drill.cli.look", "logs", "Print a drill's facts and kept tool output."),
     "report": _Entry("drill.cli.report", "report", "Render a drill's report."),
     "verify": _Entry("drill.cli.report", "verify", "Check that a record was not altered."),
+    "serve": _Entry("drill.cli.serve", "command", "Play queued and scheduled drills, beside other servers."),
     "sandbox": _Entry("drill.cli.sandbox", "command", "Start, stop and look at the two-region sandbox."),
     "schema": _Entry("drill.cli.schema", "command", "Print the JSON Schema of scenario files."),
     "init": _Entry("drill.cli.init", "command", "Write a first scenario to start from."),

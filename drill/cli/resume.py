@@ -168,10 +168,13 @@ def _open(drill: str | None, *, untold_too: bool = False) -> tuple[Records, str]
 
 def _play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, keep: bool = False) -> int:
     """Play the drill here, or follow the engine that plays it already."""
-    from drill.cli.follow import follow_drill
+    from drill.cli.follow import follow_drill, leave_to_servers
     from drill.cli.play import EXIT_HELD, play
     from drill.wiring.locks import engine_holder
+    from drill.wiring.serving import is_played_elsewhere
 
+    if is_played_elsewhere(records, drill):
+        return leave_to_servers(records, drill, as_json=as_json, follow=True)
     holder = engine_holder(records.settings)
     if holder is None or holder.drill != drill:
         return play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)

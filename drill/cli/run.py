@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     help="Sandbox: how the virtual phone answers; `once` answers the first gate and then falls silent.",
 )
 @click.option("--keep", is_flag=True, help="Sandbox: leave it running afterwards.")
+@click.option("--queue", is_flag=True, help="Leave the drill to a `drill serve` and return at once.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Dry run: write a JUnit file as well.")
 @click.option("--json", "as_json", is_flag=True, help="One fact a line instead of the live view.")
 def command(scenarios: tuple[Path, ...], *, dry_run: bool, drill_id: str | None, as_json: bool, **options: object) -> int:
@@ -62,21 +63,29 @@ def _path(value: object) -> Path | None:
 
 
 def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[str, object]) -> int:
+    from drill.cli.follow import leave_to_servers
     from drill.cli.look import open_records
     from drill.cli.play import play
     from drill.model.plan import Mode
+    from drill.wiring.leases import SiteLease
     from drill.wiring.locks import refuse_if_held
     from drill.wiring.plans import compile_file
+    from drill.wiring.serving import is_served
     from drill.wiring.sessions import plan_drill
 
     plan = compile_file(scenario, _texts(options["overrides"]))
     _allow_live(plan, live=bool(options["live"]), confirm=options["confirm"])
     records = open_records()
     drill = records.new_id(plan.scenario, drill_id)
-    refuse_if_held(records.settings)
+    served = is_served(records)
+    if not served and not options["queue"]:
+        refuse_if_held(records.settings)
+    SiteLease(records, drill, plan).refuse_if_taken()
     phone = "manual" if options["manual"] else str(options["phone"])
     played = plan.mode is Mode.SANDBOX and phone in {"auto", "once"}
     plan_drill(records, drill, plan, started_by=_user(), auto_answered=played)
+    if served or options["queue"]:
+        return leave_to_servers(records, drill, as_json=as_json, follow=not options["queue"])
     return play(records, drill, as_json=as_json, report_dir=_path(options["report_dir"]), phone=phone, keep=bool(options["keep"]))
 
 

@@ -8,12 +8,12 @@ are data; an abort is data, never a cancelled workflow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, SetWorkflowID
 
 from drill.engine.attempt import Result
 from drill.engine.conduct import Conductor, Crew
@@ -22,8 +22,19 @@ from drill.model.plan import Plan
 APPLICATION_VERSION = "drill-engine-1"
 """Changes only with the protocol of the conductor: a drill is resumed only by an engine of its own version."""
 
+QUEUE: Final = "drills"
+"""Where drills wait for a worker."""
+
+_NAME: Final = "drill"
+_WORKFLOW: Final = "drill.v1"
+_UNFINISHED: Final = ["PENDING", "ENQUEUED"]
+_QUEUE_POLL_S: Final = 0.5
 _THREADS = 128
-_crew_of: Callable[[str, Plan], Crew] | None = None
+
+CrewOf = Callable[[str, Plan], Crew | None]
+"""Opens what a drill works with, in this process; nothing when the drill was refused and has ended. Blocking."""
+_crew_of: CrewOf | None = None
+_done: Callable[[str], None] = lambda _drill: None
 _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="node")
 
 
@@ -45,26 +56,36 @@ class _DurableSlots:
         return _DurableNode(name)
 
 
-@DBOS.workflow(name="drill.v1", max_recovery_attempts=1000)  # type: ignore[untyped-decorator]
+@DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)  # type: ignore[untyped-decorator]
 async def _drill_v1(drill: str, plan: dict[str, Any]) -> Result:
     if _crew_of is None:
         raise RuntimeError("the engine was launched without a crew")
-    parsed = Plan.model_validate(plan)
-    return await Conductor(parsed, slots=_DurableSlots(), crew=_crew_of(drill, parsed)).conduct()
+    loop, parsed = asyncio.get_running_loop(), Plan.model_validate(plan)
+    crew = await loop.run_in_executor(_threads, _crew_of, drill, parsed)
+    if crew is None:
+        return {"status": "refused"}
+    try:
+        return await Conductor(parsed, slots=_DurableSlots(), crew=crew).conduct()
+    finally:
+        await loop.run_in_executor(_threads, _done, drill)
 
 
 class DurableEngine:
     """The embedded engine of one process. One per process, and one live process per SQLite file.
 
     A drill is one workflow. When a bug of ours ends that workflow, the drill gets another life: a new workflow that plays the same plan
-    over; since every node reads the journal before it works, nothing that was done is done again.
+    over; since every node reads the journal before it works, nothing that was done is done again. `done` is called when this process has
+    nothing more to do with a drill: it has ended, or is another engine's. `queued`: how many drills it takes from the queue at a time.
     """
 
-    def __init__(self, database: sa.Engine, *, executor: str, crew_of: Callable[[str, Plan], Crew]) -> None:
-        global _crew_of  # noqa: PLW0603 - DBOS finds workflows by module-level functions; this is their only way to a crew
-        _crew_of = crew_of
+    def __init__(
+        self, database: sa.Engine, *, executor: str, crew_of: CrewOf, done: Callable[[str], None] = lambda _drill: None, queued: int = 0
+    ) -> None:
+        global _crew_of, _done  # noqa: PLW0603 - DBOS finds workflows by module-level functions; this is their only way to a crew
+        _crew_of, _done = crew_of, done
+        self._queued = queued
         config: DBOSConfig = {
-            "name": "drill",
+            "name": _NAME,
             "system_database_engine": database,
             "application_version": APPLICATION_VERSION,
             "executor_id": executor,
@@ -73,10 +94,30 @@ class DurableEngine:
             "serializer": DBOSPortableJSONSerializer(),
         }
         DBOS(config=config)
+        DBOS.listen_queues([QUEUE] if queued else [])
 
     def launch(self) -> None:
         """Start; what this executor left unfinished goes on by itself."""
         DBOS.launch()
+        if self._queued:
+            DBOS.register_queue(QUEUE, worker_concurrency=self._queued, polling_interval_sec=_QUEUE_POLL_S, on_conflict="always_update")
+
+    @staticmethod
+    def owners() -> list[str]:
+        """The executors that own unfinished drills of this version."""
+        rows = DBOS.list_workflows(status="PENDING", app_version=APPLICATION_VERSION, load_input=False, load_output=False)
+        return sorted({str(row.executor_id) for row in rows})
+
+    @staticmethod
+    def take_over(executors: Sequence[str]) -> None:
+        """Put the drills of dead executors up for claim: exactly one living engine gets each; the dead one's results are refused."""
+        DBOS._recover_pending_workflows(list(executors))  # noqa: SLF001 - the one conditional way to recover; guarded by a test
+
+    def adopt(self, drill: str) -> None:
+        """Take a drill from an executor that is known to be dead; nothing happens when it is ours."""
+        status = DBOS.get_workflow_status(_workflow_id(drill, self._life(drill))) if self._life(drill) else None
+        if status is not None and status.status == "PENDING":
+            self.take_over([str(status.executor_id)])
 
     def play(self, drill: str, plan: Plan) -> None:
         """Begin a drill; go on with it when it has begun; give it another life when a bug had ended it."""
@@ -110,3 +151,47 @@ class DurableEngine:
 
 def _workflow_id(drill: str, life: int) -> str:
     return drill if life == 1 else f"{drill}~{life}"
+
+
+class DrillQueue:
+    """The queue and the unfinished drills, for processes that run no engine."""
+
+    def __init__(self, database: sa.Engine) -> None:
+        self._client = DBOSClient(
+            system_database_engine=database, serializer=DBOSPortableJSONSerializer(), application_name=_NAME, lazy=True
+        )
+        self._client._sys_db.run_migrations()  # noqa: SLF001 - a client makes no tables, and may well be the first to come
+
+    def put(self, drill: str, plan: Plan) -> None:
+        """Queue a drill for whichever worker is free; the same drill twice is queued once, unless a bug had ended it."""
+        lives = self._lives(drill)
+        life = len(lives) + 1 if lives and lives[-1] == "ERROR" else max(1, len(lives))
+        options: EnqueueOptions = {
+            "workflow_name": _WORKFLOW,
+            "queue_name": QUEUE,
+            "workflow_id": _workflow_id(drill, life),
+            "app_version": APPLICATION_VERSION,
+        }
+        self._client.enqueue(options, drill, plan.model_dump(mode="json"))
+
+    def _lives(self, drill: str) -> list[str]:
+        """The state of each life of a drill, oldest first."""
+        rows = self._client.list_workflows(workflow_id_prefix=drill, name=_WORKFLOW, load_input=False, load_output=False)
+        found = {str(row.workflow_id): str(row.status) for row in rows}
+        return [found[name] for life in range(1, len(found) + 1) if (name := _workflow_id(drill, life)) in found]
+
+    def owner(self, drill: str) -> str:
+        """The executor that owns the drill's unfinished work; empty when none does."""
+        for row in self._client.list_workflows(workflow_id_prefix=drill, status="PENDING", load_input=False, load_output=False):
+            if str(row.workflow_id).partition("~")[0] == drill:
+                return str(row.executor_id)
+        return ""
+
+    def stranded(self) -> dict[str, str]:
+        """Unfinished drills that no engine of this version can go on with, and the engine version each one needs."""
+        rows = self._client.list_workflows(status=_UNFINISHED, name=_WORKFLOW, load_input=False, load_output=False)
+        return {row.workflow_id.partition("~")[0]: str(row.app_version) for row in rows if row.app_version != APPLICATION_VERSION}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._client.destroy()

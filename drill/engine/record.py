@@ -15,14 +15,27 @@ _STALE_AFTER_S = 0.05
 
 
 class Recorder:
-    """One drill's record as the engine uses it. Safe for threads."""
+    """One drill's record as the engine uses it. Safe for threads.
 
-    def __init__(self, drill: str, *, journal: Journal, clock: Clock, token: int | None = None, by: str = "engine") -> None:
+    `still_ours` raises when the ground under the drill is another's by now; it is asked before anything is touched.
+    """
+
+    def __init__(
+        self,
+        drill: str,
+        *,
+        journal: Journal,
+        clock: Clock,
+        token: int | None = None,
+        by: str = "engine",
+        still_ours: Callable[[], None] = lambda: None,
+    ) -> None:
         self.drill = drill
         self.journal = journal
         self.clock = clock
         self._token = token
         self._by = by
+        self._still_ours = still_ours
         self._progress = Progress()
         self._lock = threading.RLock()
         self._read_at_s = float("-inf")
@@ -44,6 +57,15 @@ class Recorder:
         with self._lock:
             self._read_at_s = float("-inf")
         return facts
+
+    def before_an_effect(self) -> None:
+        """Ask for the right to touch the world: an engine that was frozen or cut off may have been replaced meanwhile.
+
+        Raises: JournalBroken: another engine has the drill (J010), or another drill the site (J011).
+        """
+        self._still_ours()
+        if self._token is not None:
+            self.journal.check(self.drill, self._token)
 
     def look(self, read: Callable[[Progress], T], *, fresh: bool = True) -> T:
         """Ask the progress one question, under the lock. Not `fresh`: what was known within the last 50 ms will do."""

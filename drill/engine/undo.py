@@ -55,5 +55,6 @@ class Undoer:
         return f"{step_id}: {last}"
 
     def _take_back(self, planned: PlannedStep, undo: Mapping[str, Any], number: int) -> None:
+        self._recorder.before_an_effect()
         attempt = UndoAttempt(self._recorder, planned, number=1000 + number, artifacts=self._runner.artifacts)
         self._runner.kinds[planned.kind].undo(self._runner.resolve(planned), self._runner.world, attempt, undo)

@@ -53,6 +53,9 @@ class Journal(Protocol):
     def take_token(self, drill: str) -> int:
         """A fencing token above every earlier one; from now on writes that carry an older one are refused."""
 
+    def check(self, drill: str, token: int) -> None:
+        """Look whether the token still holds. Raises: JournalBroken: another engine has taken the drill over (J010)."""
+
 
 class Artifacts(Protocol):
     """Raw tool output, kept outside the journal and named by its content."""

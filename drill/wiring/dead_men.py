@@ -8,16 +8,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from drill.engine.attempt import StepRunner
 from drill.engine.dead_man import DeadMan
 from drill.engine.record import Recorder
 from drill.engine.undo import Undoer
+from drill.model.errors import JournalBroken
 from drill.model.events import Kind
 from drill.settings import Settings
 from drill.steps.base import registry
+from drill.wiring.leases import last_sign_of_life
 from drill.wiring.records import Records
+from drill.wiring.silence import Silence
 from drill.wiring.worlds import open_grounds
 
 _BEAT_S = 1.0
@@ -26,11 +32,12 @@ _ENDS_WITHIN_S = 5.0
 
 
 class EngineLife:
-    """The engine's side: arms the dead man once, and beats while the engine lives."""
+    """The engine's side: arms the dead man once, and beats while the engine lives; `also` is done with every beat."""
 
-    def __init__(self, settings: Settings, drill: str) -> None:
+    def __init__(self, settings: Settings, drill: str, *, also: Callable[[], None] = lambda: None) -> None:
         self._settings = settings
         self._drill = drill
+        self._also = also
         self._folder = settings.drill_dir(drill)
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
@@ -43,6 +50,7 @@ class EngineLife:
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT_S):
             (self._folder / _ALIVE).touch()
+            self._also()
 
     def arm(self) -> None:
         """Have a dead man; a second one ends at once."""
@@ -64,21 +72,6 @@ class EngineLife:
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
-
-
-class _Silence:
-    """For how long the engine's file has not changed, by our own monotonic clock: a step of the wall clock kills nobody."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._seen = 0.0
-        self._since_s = time.monotonic()
-
-    def seconds(self) -> float:
-        stamp = self._file.stat().st_mtime if self._file.exists() else 0.0
-        if stamp != self._seen:
-            self._seen, self._since_s = stamp, time.monotonic()
-        return time.monotonic() - self._since_s
 
 
 def stand_watch(records: Records, drill: str) -> None:
@@ -105,5 +98,17 @@ def _watch(records: Records, drill: str, folder: Path) -> None:
         recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder="dead-man")
         return recorder, Undoer(StepRunner(plan, kinds=kinds, world=grounds.world, recorder=recorder, artifacts=records.artifacts()))
 
-    silence = _Silence(folder / _ALIVE)
+    silence = Silence(lambda: _signs(records, drill, folder / _ALIVE), time.monotonic)
     DeadMan(plan, kinds=kinds, recorder=records.recorder(drill), silent_s=silence.seconds, take_over=take_over).watch()
+
+
+def _signs(records: Records, drill: str, alive: Path) -> tuple[float, float]:
+    """What changes while an engine plays the drill: here, the file it touches; on another machine, its beat in the lease.
+
+    Raises: JournalBroken: the database does not answer (J023).
+    """
+    try:
+        pulse = last_sign_of_life(records, drill)
+    except sa.exc.DBAPIError as error:
+        raise JournalBroken(f"the leases cannot be read ({error.orig}).", code="J023", fix="Check the database.") from error
+    return (alive.stat().st_mtime if alive.exists() else 0.0, pulse)

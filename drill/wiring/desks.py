@@ -13,7 +13,7 @@ def people_of(records: Records, drill: str, secrets: Secrets | None = None) -> P
     """The people of a drill."""
     plan = records.plan(drill)
     found = secrets or secrets_for(records.settings, plan)
-    return People(plan, drill=drill, secrets=found, key=records.settings.reply_key())
+    return People(plan, drill=drill, secrets=found, key=records.reply_key())
 
 
 def open_desk(records: Records, drill: str) -> Desk:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import secrets as randomness
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from drill import __version__
-from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.clock import SystemClock
 from drill.adapters.database import database_engine
 from drill.adapters.journal_sql import SqlJournal
@@ -15,11 +18,12 @@ from drill.engine.record import Recorder
 from drill.model.errors import UsageError
 from drill.model.events import Fact, Kind
 from drill.model.plan import Plan
-from drill.model.ports import Journal
+from drill.model.ports import Artifacts, Journal
 from drill.model.progress import Progress
 from drill.model.report import Report, TrendPoint
 from drill.model.summarize import summarize
 from drill.settings import Settings
+from drill.wiring.stores import open_artifacts
 
 _DRILL_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}")
 _TREND_LENGTH = 12
@@ -30,8 +34,13 @@ class Records:
 
     def __init__(self, settings: Settings, journal: Journal | None = None) -> None:
         self.settings = settings
-        self.journal: Journal = journal or SqlJournal(database_engine(settings.database_url))
+        self.journal: Journal = journal or SqlJournal(self.database)
         self.clock = SystemClock()
+
+    @cached_property
+    def database(self) -> sa.Engine:
+        """The database behind everything; its pool is this process's own."""
+        return database_engine(self.settings.database_url)
 
     def new_id(self, scenario: str, wanted: str | None) -> str:
         """A free drill id: the wanted one, or the scenario's name and the time. Raises: UsageError: taken or malformed (U010, U011)."""
@@ -62,13 +71,23 @@ class Records:
             return Plan.model_validate(fact.data["plan"])
         raise UsageError(f"the drill {drill!r} has no plan.", code="U013", fix="Start it anew with `drill run`.")
 
-    def recorder(self, drill: str, *, token: int | None = None, by: str = "engine") -> Recorder:
+    def recorder(
+        self, drill: str, *, token: int | None = None, by: str = "engine", still_ours: Callable[[], None] = lambda: None
+    ) -> Recorder:
         """A pen for one drill."""
-        return Recorder(drill, journal=self.journal, clock=self.clock, token=token, by=by)
+        return Recorder(drill, journal=self.journal, clock=self.clock, token=token, by=by, still_ours=still_ours)
 
-    def artifacts(self) -> FileArtifacts:
-        """Kept tool output of every drill."""
-        return FileArtifacts(self.settings.home / "drills")
+    def artifacts(self) -> Artifacts:
+        """Kept tool output of every drill: in the database when machines share it, else in files."""
+        return open_artifacts(self.settings, self.database if self.settings.shared else None)
+
+    def reply_key(self) -> bytes:
+        """The key behind reply codes: this home's own, or the one that all machines of the database share."""
+        if self.settings.shared:
+            from drill.adapters.artifacts_sql import shared_key
+
+            return shared_key(self.database, "reply", randomness.token_bytes(32))
+        return self.settings.reply_key()
 
     def report(self, drill: str, facts: Sequence[Fact] | None = None, *, with_trend: bool = True) -> Report:
         """The result of a drill as its facts tell it now."""
@@ -82,7 +101,7 @@ class Records:
         for other in self.journal.drills():
             ended = self.journal.read(other, kinds=frozenset({Kind.DRILL_FINISHED, Kind.DRILL_PLANNED}))
             plans = [fact for fact in ended if fact.kind is Kind.DRILL_PLANNED]
-            if other == drill or len(ended) < 2 or ended[-1].data["exit_code"] > 1:
+            if other == drill or len(ended) < 2 or ended[-1].data["exit_code"] not in {0, 1}:
                 continue
             if (plans[0].data["plan"]["scenario"], plans[0].data["plan"]["mode"]) != (mine.scenario, mine.mode):
                 continue

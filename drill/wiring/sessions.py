@@ -1,10 +1,9 @@
-"""One engine session: the lock, the sandbox, the observer, the desk and the durable engine around one drill."""
+"""Everything around one drill in this process: its ground, lease, pen, people, desk and crew; and the engine of `drill run`."""
 
 from __future__ import annotations
 
 import os
 import platform
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,16 +18,18 @@ from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
 from drill.engine.people import People
 from drill.engine.record import Recorder
-from drill.model.errors import DrillError
+from drill.model.errors import DrillError, PreflightFailed
 from drill.model.events import Kind
 from drill.model.plan import Plan
-from drill.model.report import Report
 from drill.steps.base import registry
 from drill.wiring.dead_men import EngineLife
 from drill.wiring.desks import people_of
+from drill.wiring.guarding import guards_of
+from drill.wiring.leases import SiteLease
 from drill.wiring.locks import engine_lock
 from drill.wiring.observers import DrillObserver
 from drill.wiring.records import Records
+from drill.wiring.rolls import enrolled
 from drill.wiring.trust import trusted
 from drill.wiring.worlds import Grounds, open_grounds
 
@@ -36,40 +37,63 @@ _SETTLE_WITHIN_S = 60.0
 
 
 @dataclass
-class Session:
-    """A running engine."""
+class Manned:
+    """One drill with everything it works with, in this process."""
 
     records: Records
     drill: str
-    plan: Plan
-    report_dir: Path
     grounds: Grounds
+    crew: DrillCrew
     life: EngineLife
-    failure: Callable[[], str]
-    settled: threading.Event
+    lease: SiteLease
     _stack: ExitStack = field(repr=False)
 
-    def publish(self) -> Report:
-        """Write the report files as of now."""
-        return self.records.publish(self.drill, self.report_dir)
+    def hush(self) -> None:
+        """Listen to no more answers."""
+        self._stack.close()
+
+    def stop_measuring(self) -> None:
+        """End this place's observer; what it has seen is written first."""
+        DrillObserver(self.records.settings, self.drill).stop()
 
     def close(self, *, keep_ground: bool) -> None:
-        """End this session; `keep_ground` leaves the sandbox serving. The measurement goes on until the drill has ended."""
+        """Let it go; `keep_ground` leaves the sandbox serving, as a hold needs it.
+
+        Until the drill has ended, its sites stay taken and the measurement goes on.
+        """
         self._stack.close()
         ended = bool(self.records.progress(self.drill).outcome)
         if ended:
-            DrillObserver(self.records.settings, self.drill).stop()
+            self.stop_measuring()
         self.life.stop(wait=ended)
+        if ended:
+            self.lease.release()
         if not keep_ground:
             self.grounds.release(self.drill)
 
+
+@dataclass
+class Session:
+    """A running engine with one drill."""
+
+    records: Records
+    drill: str
+    report_dir: Path
+    manned: Manned
+    failure: Callable[[], str]
+
+    def close(self, *, keep_ground: bool) -> None:
+        """End everything of this session; `keep_ground` leaves the sandbox serving, as a hold needs it."""
+        self.manned.close(keep_ground=keep_ground)
+
     def wait_published(self) -> None:
         """Wait until the engine has written its last report and sent its last text for now."""
-        self.settled.wait(_SETTLE_WITHIN_S)
+        self.manned.crew.settled.wait(_SETTLE_WITHIN_S)
 
     def kill_children(self) -> None:
         """End what this process runs at once: tools and the observer, but neither the dead man nor the sandbox, which a resume needs."""
-        spared = {self.life.pid(), self.grounds.sandbox.details.get("pid") if self.grounds.sandbox else None}
+        sandbox = self.manned.grounds.sandbox
+        spared = {self.manned.life.pid(), sandbox.details.get("pid") if sandbox else None}
         for child in psutil.Process().children():
             with suppress(psutil.NoSuchProcess):
                 for process in [*child.children(recursive=True), child] if child.pid not in spared else ():
@@ -89,47 +113,77 @@ def open_session(records: Records, drill: str, *, report_dir: Path, say: Callabl
     """Start, or go on with, a planned drill in this process. The caller follows the journal and then calls `close`.
 
     `phone` is how the sandbox's phone answers; without it, going on, it answers as before.
-    Raises: PreflightFailed: another engine runs here (F050), or the ground cannot be made ready.
+    Raises: PreflightFailed: another engine runs here (F050), another drill is on the site (F051), or the ground cannot be made ready.
     """
-    settings, plan = records.settings, records.plan(drill)
-    with engine_lock(settings, drill):
+    settings, plan, holder = records.settings, records.plan(drill), f"cli:{drill}"
+    with engine_lock(settings, drill), enrolled(records, holder, role="run"):
         trusted(records, drill)
         end_leftovers(settings.mark())
-        grounds = open_grounds(settings, plan, drill=drill, say=say, phone=phone)
-        stack = ExitStack()
+        manned = man(records, drill, plan, holder=holder, report_dir=report_dir, say=say, phone=phone)
         try:
-            yield _start(records, drill, plan, report_dir=report_dir, grounds=grounds, stack=stack)
+            yield _launched(manned, plan, executor=holder, report_dir=report_dir)
         finally:
-            stack.close()
+            manned.hush()
 
 
-def _start(records: Records, drill: str, plan: Plan, *, report_dir: Path, grounds: Grounds, stack: ExitStack) -> Session:
+def _launched(manned: Manned, plan: Plan, *, executor: str, report_dir: Path) -> Session:
     from drill.engine.durable import DurableEngine
 
-    settings = records.settings
+    records, drill = manned.records, manned.drill
+    engine = DurableEngine(database_engine(records.settings.database_url), executor=executor, crew_of=lambda _drill, _plan: manned.crew)
+    engine.launch()
+    engine.adopt(drill)
+    engine.play(drill, plan)
+    return Session(records, drill, report_dir, manned, failure=lambda: engine.failure(drill))
+
+
+def man(
+    records: Records, drill: str, plan: Plan, *, holder: str, report_dir: Path, say: Callable[[str], None], phone: str | None
+) -> Manned:
+    """Take the drill in this process: lease first, then ground, token, observer. Used by `drill run` and by workers alike.
+
+    A drill that had not begun and may not begin is ended as refused.
+    Raises: PreflightFailed: the site is another drill's (F051), or the ground cannot be made ready.
+    """
+    lease = SiteLease(records, drill, plan)
+    try:
+        lease.take()
+        grounds = open_grounds(records.settings, plan, drill=drill, say=say, phone=phone)
+    except PreflightFailed as error:
+        if not records.progress(drill).started:
+            refuse(records, drill, error)
+            lease.release()
+        raise
+    return _manned(records, drill, plan, holder=holder, report_dir=report_dir, grounds=grounds, lease=lease)
+
+
+def refuse(records: Records, drill: str, error: DrillError) -> None:
+    """End a drill that has not begun: nothing was touched."""
+    recorder = records.recorder(drill)
+    recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{error.code}", check="ground", ok=False, detail=error.what)
+    recorder.say(Kind.DRILL_FINISHED, "finished", outcome="refused", exit_code=3, left=[], reason=str(error))
+
+
+def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir: Path, grounds: Grounds, lease: SiteLease) -> Manned:
+    settings, stack = records.settings, ExitStack()
     token = records.journal.take_token(drill)
-    recorder = records.recorder(drill, token=token)
-    holder = f"cli:{drill}"
+    recorder = records.recorder(drill, token=token, still_ours=lease.check)
     recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder=holder)
-    recorder.say(Kind.ENGINE_STARTED, f"engine/{records.clock.epoch}", pid=os.getpid(), host=platform.node(), version=__version__)
+    started = f"engine/{records.clock.epoch}/{token}"
+    recorder.say(Kind.ENGINE_STARTED, started, pid=os.getpid(), host=platform.node(), version=__version__)
     people = people_of(records, drill, grounds.secrets)
-    life = EngineLife(settings, drill)
+    life = EngineLife(settings, drill, also=lease.beat)
     life.start()
     crew = DrillCrew(_kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, life=life))
     if grounds.replies is not None:
         clerk = DeskClerk(Desk(recorder, people), grounds.replies, on_tick=crew.notifier.look_after, on_trouble=_trouble(recorder.say))
         clerk.start()
         stack.callback(clerk.stop)
-    engine = DurableEngine(database_engine(settings.database_url), executor=holder, crew_of=lambda _drill, _plan: crew)
     progress = records.progress(drill)
     if progress.started and not progress.outcome:
         life.arm()
         DrillObserver(settings, drill).go_on()
-    engine.launch()
-    engine.play(drill, plan)
-    return Session(
-        records, drill, plan, report_dir, grounds, life, failure=lambda: engine.failure(drill), settled=crew.settled, _stack=stack
-    )
+    return Manned(records, drill, grounds, crew, life, lease, _stack=stack)
 
 
 def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path, life: EngineLife) -> Kit:
@@ -152,6 +206,7 @@ def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, 
         people=people,
         messengers=grounds.messengers,
         hooks=hooks,
+        guards=guards_of(grounds),
     )
 
 

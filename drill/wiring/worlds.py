@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.clock import SystemClock
 from drill.engine.expressions import render
 from drill.model.errors import PreflightFailed
 from drill.model.plan import Plan, Probe
 from drill.model.ports import (
     Ansible,
+    Artifacts,
     Clock,
     Dns,
     Fence,
@@ -26,6 +26,7 @@ from drill.model.ports import (
     Terraform,
 )
 from drill.settings import EnvironmentSecrets, Settings
+from drill.wiring.stores import forget_sandbox, open_artifacts, open_terraform
 
 if TYPE_CHECKING:
     from drill.adapters.probes import Probes
@@ -111,6 +112,7 @@ def clear_ground(settings: Settings) -> None:
 
     take_down(settings.home)
     end_leftovers(settings.mark())
+    forget_sandbox(settings)
 
 
 def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: str | None) -> Sandbox:
@@ -134,7 +136,6 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     from drill.adapters.propagation import DnsPropagation
     from drill.adapters.sms_aliyun import AliyunMessenger
     from drill.adapters.sms_aliyun_queue import AliyunReplySource
-    from drill.adapters.terraform import TerraformCli
     from drill.sandbox.ground import SandboxFence, SandboxGround, SandboxOutage
 
     regions = {site.id: site.region for site in plan.sites}
@@ -148,7 +149,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     templates = plan.messages.sms.templates if plan.messages.sms else {}
     messenger = AliyunMessenger(host, "http", *keys, secrets.get("SMS_SIGN"), templates)
     replies = AliyunReplySource(host, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]))
-    kept = FileArtifacts(settings.home / "drills")
+    kept = open_artifacts(settings)
     ansible = AnsibleRunner(settings.project / "playbooks", settings.mark(), lambda name, content: _keep(kept, drill, name, content))
     probes = resolved_probes(plan, ground, servers[0])
     world = BuiltWorld(
@@ -158,7 +159,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
         dns=Route53Dns(str(details["api"]["endpoint"]), "us-east-1", "sandbox", "sandbox", servers),
         propagation=DnsPropagation(),
         ansible=ansible,
-        terraform=TerraformCli(settings.home, settings.project, settings.mark(), {}),
+        terraform=open_terraform(settings),
         probes=probes,
         clock=SystemClock(),
     )
@@ -170,7 +171,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     return Grounds(plan, world, probes, secrets, {"sms": messenger}, replies, sandbox, warm)
 
 
-def _keep(kept: FileArtifacts, drill: str, name: str, content: bytes) -> None:
+def _keep(kept: Artifacts, drill: str, name: str, content: bytes) -> None:
     kept.put(drill, name, content)
 
 

@@ -1,0 +1,116 @@
+"""One drill per site: takes the leases of a plan's sites before anything is touched, and says who holds them otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+
+import psutil
+import sqlalchemy as sa
+
+from drill.adapters.database import riding_out
+from drill.adapters.leases_sql import Lease, SqlLeases
+from drill.model.errors import JournalBroken, PreflightFailed
+from drill.model.plan import Plan
+from drill.settings import Settings
+from drill.wiring.records import Records
+from drill.wiring.stores import sandbox_ending
+
+_PATIENCE_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+def sites_of(settings: Settings, plan: Plan) -> list[str]:
+    """What is locked for a plan: provider and region of each site; a sandbox is one home's own."""
+    own = sandbox_ending(settings)
+    return sorted({f"{site.provider}/{site.region}{own if site.provider == 'sandbox' else ''}" for site in plan.sites})
+
+
+def this_process() -> str:
+    """Host, pid and start of this process: `host:pid:start`."""
+    return f"{platform.node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+class SiteLease:
+    """The leases of one drill's sites, as the process that plays it holds them."""
+
+    def __init__(self, records: Records, drill: str, plan: Plan) -> None:
+        self._records = records
+        self._drill = drill
+        self._sites = sites_of(records.settings, plan)
+        self._leases = SqlLeases(records.database)
+        self._token = 0
+
+    def refuse_if_taken(self) -> None:
+        """Raises: PreflightFailed: another drill is on one of the sites (F051, names drill, host and pid)."""
+        blocking = [row for row in self._leases.look(self._sites) if row.drill != self._drill and not self._is_dead(row)]
+        if blocking:
+            raise self._refusal(blocking[0])
+
+    def take(self) -> None:
+        """Take the sites, also from a drill whose engine is dead. Raises: PreflightFailed: another drill is on one of them (F051)."""
+        dead = [row for row in self._leases.look(self._sites) if self._is_dead(row)]
+        taken = self._leases.take(self._sites, drill=self._drill, holder=this_process(), over=dead)
+        if not isinstance(taken, int):
+            raise self._refusal(taken[0])
+        self._token = taken
+
+    def beat(self) -> None:
+        """Say that we still are here. A database that is away for a while is no reason to stop: the time to live decides."""
+        try:
+            self._leases.beat(self._drill, self._token)
+        except sa.exc.DBAPIError:
+            _log.warning("lease.missed", exc_info=True, extra={"drill": self._drill})
+
+    def check(self) -> None:
+        """Ask for the right to touch the sites. Raises: JournalBroken: they are another's by now (J011), or the database is away (J023)."""
+        try:
+            held = riding_out(lambda: self._leases.holds(self._drill, self._token), patience_s=_PATIENCE_S)
+        except sa.exc.DBAPIError as error:
+            raise JournalBroken(
+                f"the leases cannot be read ({error.orig}).", code="J023", fix="Check the database, then `drill resume`."
+            ) from error
+        if not held:
+            raise JournalBroken(
+                f"the sites of {self._drill} are held by another drill or engine by now.",
+                code="J011",
+                fix="This engine starts no step; look at `drill list` for the one that goes on.",
+            )
+
+    def release(self) -> None:
+        """Give the sites up: the drill has ended."""
+        self._leases.release(self._drill, self._token)
+
+    def _is_dead(self, row: Lease) -> bool:
+        """Whether nobody works on that drill any more. One on hold is never dead: what serves depends on it."""
+        if row.drill == self._drill or self._records.progress(row.drill).state == "held":
+            return False
+        return row.age_s > self._records.settings.ttl_s or _died_here(row.holder)
+
+    def _refusal(self, row: Lease) -> PreflightFailed:
+        host, pid, _ = (*row.holder.split(":"), "?", "?", "?")[:3]
+        state = self._records.progress(row.drill).state
+        what = f"is {state} on this site" if state == "held" else f"is running on this site (host {host}, pid {pid})"
+        return PreflightFailed(
+            f"the drill {row.drill} {what}: {row.site}.",
+            code="F051",
+            fix=f"Wait for it, look with `drill status {row.drill}`, or stop it with `drill abort {row.drill}`.",
+        )
+
+
+def _died_here(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is gone: no need to wait for its time to live."""
+    host, pid, start = (*holder.split(":"), "", "")[:3]
+    if host != platform.node() or not pid.isdecimal():
+        return False
+    try:
+        process = psutil.Process(int(pid))
+        return process.status() == psutil.STATUS_ZOMBIE or f"{process.create_time():.2f}" != start
+    except psutil.NoSuchProcess:
+        return True
+
+
+def last_sign_of_life(records: Records, drill: str) -> float:
+    """The time of the newest beat for the drill by whichever engine plays it, by the database's clock; 0 for none."""
+    return SqlLeases(records.database).pulse(drill)

@@ -1,0 +1,122 @@
+"""What `drill serve` is made of, and how other commands find out that somebody serves this database."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from drill.adapters.database import database_engine, is_gone
+from drill.adapters.journal_sql import SqlJournal
+from drill.model.errors import JournalBroken
+from drill.settings import WORKER, Settings
+from drill.wiring.locks import engine_holder, engine_lock
+from drill.wiring.records import Records
+from drill.wiring.rolls import SERVER, living
+
+SERVING = "serve"
+"""Who holds the lock of a home whose SQLite database is served."""
+_PATIENCE_S = 600.0
+_RETRY_S = 1.0
+
+
+def is_served(records: Records) -> bool:
+    """Whether a living server takes drills from this database's queue."""
+    return bool(living(records, role=SERVER))
+
+
+def is_played_elsewhere(records: Records, drill: str) -> bool:
+    """Whether another process plays the drill, or will: a server does, or the `drill run` that began it still lives."""
+    holder = engine_holder(records.settings)
+    if is_served(records):
+        return holder is None or holder.drill != drill
+    if not records.settings.shared:
+        return False
+    return f"cli:{drill}" in {row.executor for row in living(records)}
+
+
+def enqueue(records: Records, drill: str) -> None:
+    """Queue a planned drill for the servers; one that is queued or played already is left as it is."""
+    from drill.engine.durable import DrillQueue
+
+    queue = DrillQueue(database_engine(records.settings.database_url))
+    try:
+        queue.put(drill, records.plan(drill))
+    finally:
+        queue.close()
+
+
+def stranded(records: Records) -> dict[str, str]:
+    """Unfinished drills that need an engine of another version, with that version."""
+    from drill.engine.durable import DrillQueue
+
+    queue = DrillQueue(database_engine(records.settings.database_url))
+    try:
+        return {drill: version for drill, version in queue.stranded().items() if not records.progress(drill).outcome}
+    finally:
+        queue.close()
+
+
+def serve(name: str | None, *, say: Callable[[str], None]) -> None:
+    """Play queued drills until SIGTERM or Ctrl-C; then hand over what runs.
+
+    Raises: PreflightFailed: an engine runs on this SQLite database (F050). JournalBroken: the database is not there (J023).
+    """
+    from drill.wiring.workers import Worker
+
+    settings = _settings(name)
+    records, journal = _records(settings, say)
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: asked.set())
+    with _alone(settings):
+        for drill, version in stranded(records).items():
+            say(f"{drill} waits for an engine of version {version}: run that release, or end it with `drill abort` there")
+        worker = Worker(records, journal, say=say)
+        worker.start()
+        while not asked.wait(1.0):
+            pass
+        say(f"handing over: {', '.join(worker.playing()) or 'nothing runs'}")
+        worker.hand_over()
+
+
+def _settings(name: str | None) -> Settings:
+    settings = Settings.load()
+    name = name or settings.worker or (f"{platform.node()}-{os.getpid()}" if settings.shared else SERVING)
+    if not settings.shared:  # one server per SQLite file, whose drills `drill resume` must find where they are
+        return settings
+    os.environ[WORKER] = name  # observers and dead men of this worker keep their files beside its own
+    return replace(settings, worker=name)
+
+
+def _records(settings: Settings, say: Callable[[str], None]) -> tuple[Records, SqlJournal]:
+    """The records, as soon as the database is there."""
+    until_s, told = time.monotonic() + _PATIENCE_S, False
+    while True:
+        try:
+            journal = SqlJournal(database_engine(settings.database_url))
+            return Records(settings, journal), journal
+        except JournalBroken as error:
+            cause = error.__cause__
+            if not (isinstance(cause, sa.exc.DBAPIError) and is_gone(cause)) or time.monotonic() > until_s:
+                raise
+            if not told:
+                say(f"waiting for the database: {error.what}")
+            told = True
+            time.sleep(_RETRY_S)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    if settings.shared:
+        yield
+        return
+    with engine_lock(settings, SERVING):
+        yield

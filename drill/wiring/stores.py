@@ -1,0 +1,63 @@
+"""Where a drill's kept output and its Terraform state live: on this machine, or in the database that several machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from drill.adapters.artifacts_files import FileArtifacts
+from drill.adapters.database import database_engine
+from drill.model.ports import Artifacts
+from drill.settings import Settings
+
+if TYPE_CHECKING:
+    from drill.adapters.terraform import TerraformCli
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def open_artifacts(settings: Settings, database: sa.Engine | None = None) -> Artifacts:
+    """Kept tool output of every drill."""
+    if settings.shared:
+        from drill.adapters.artifacts_sql import SqlArtifacts
+
+        return SqlArtifacts(database or database_engine(settings.database_url))
+    return FileArtifacts(settings.home / "drills")
+
+
+def open_terraform(settings: Settings) -> TerraformCli:
+    """Terraform with its state in files of its own, or in the database when machines share it."""
+    from drill.adapters.terraform import TerraformCli
+
+    if not settings.shared:
+        return TerraformCli(settings.place, settings.project, settings.mark(), {})
+    from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
+
+    workspaces = SqlWorkspaces(database_engine(settings.database_url))
+    return SharedTerraform(settings.place, settings.project, settings.mark(), state_url=_state_url(settings), workspaces=workspaces)
+
+
+def _state_url(settings: Settings) -> str:
+    """The database as Terraform wants to hear of it: it insists on TLS unless told otherwise, and a loopback server has none."""
+    url = sa.make_url(settings.database_url).set(drivername="postgres")
+    if url.host in _LOOPBACK and "sslmode" not in url.query:
+        url = url.update_query_dict({"sslmode": "disable"})
+    return url.render_as_string(hide_password=False)
+
+
+def sandbox_ending(settings: Settings) -> str:
+    """What the name of every site of this home's sandbox ends with, in the leases: a sandbox is one home's own."""
+    return f"@{platform.node()}:{settings.home}"
+
+
+def forget_sandbox(settings: Settings) -> None:
+    """Give up every lease on this home's sandbox: it is gone. A database that cannot be used binds nobody."""
+    from drill.adapters.leases_sql import SqlLeases
+
+    if not settings.shared and not (settings.home / "drill.sqlite").exists():
+        return
+    with contextlib.suppress(sa.exc.DBAPIError):
+        SqlLeases(database_engine(settings.database_url)).clear(sandbox_ending(settings))

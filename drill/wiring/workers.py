@@ -1,0 +1,146 @@
+"""A worker: an engine that plays queued drills, takes over those of dead engines, and ends itself rather than play beside another."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+import psutil
+
+from drill.adapters.ansible_leftovers import end_leftovers
+from drill.adapters.database import database_engine
+from drill.adapters.journal_sql import SqlJournal
+from drill.engine.crew import DrillCrew
+from drill.engine.durable import DurableEngine
+from drill.engine.keeper import Duties
+from drill.model.errors import PreflightFailed
+from drill.model.events import Kind
+from drill.model.plan import Plan
+from drill.wiring.records import Records
+from drill.wiring.rolls import SERVER, enroll
+from drill.wiring.sessions import Manned, man
+
+DRILLS_AT_A_TIME = 8
+_ENDS_WITHIN_S = 2.0
+_SPARED = ("dead-man", "drill.sandbox.supervisor")
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker of one process. `say` tells people at its terminal what happens."""
+
+    def __init__(self, records: Records, journal: SqlJournal, *, say: Callable[[str], None]) -> None:
+        self._records = records
+        self._journal = journal
+        self._say = say
+        self._manned: dict[str, Manned] = {}
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self.executor = f"{records.settings.worker or SERVER}-{uuid.uuid4().hex[:8]}"
+        database = database_engine(records.settings.database_url)
+        self._engine = DurableEngine(database, executor=self.executor, crew_of=self._crew_of, done=self._done, queued=DRILLS_AT_A_TIME)
+        duties = Duties(owners=self._engine.owners, take_over=self._take_over, fence=self._fence)
+        self._keeper = enroll(records, self.executor, role=SERVER, duties=duties)
+
+    def start(self) -> None:
+        """Begin to beat, to play and to take over."""
+        end_leftovers(self._records.settings.mark())
+        self._keeper.start()
+        self._engine.launch()
+        self._say(f"worker {self.executor} is ready")
+
+    def playing(self) -> list[str]:
+        """The drills this worker plays now."""
+        with self._lock:
+            return sorted(self._manned)
+
+    def hand_over(self) -> None:
+        """End what runs and give every drill up for the others to claim at once; does not come back to its drills."""
+        self._quieten()
+        self._keeper.leave()
+
+    # ------------------------------------------------------------ for the engine
+
+    def _crew_of(self, drill: str, plan: Plan) -> DrillCrew | None:
+        self._await_the_end_if_ending()
+        began = self._records.progress(drill).started
+        try:
+            manned = man(
+                self._records,
+                drill,
+                plan,
+                holder=self.executor,
+                report_dir=self._records.settings.reports / drill,
+                say=self._say,
+                phone=None if began else self._phone(drill),
+            )
+        except PreflightFailed as error:
+            self._say(f"{drill}: {error}")
+            if self._records.progress(drill).outcome:
+                return None
+            raise
+        with self._lock:
+            self._manned[drill] = manned
+        self._say(f"{drill}: {'taken over' if began else 'begun'} by {self.executor}")
+        return manned.crew
+
+    def _phone(self, drill: str) -> str:
+        planned = self._records.journal.read(drill, kinds=frozenset({Kind.DRILL_PLANNED}))
+        return "auto" if planned and planned[0].data.get("auto_answered") else "manual"
+
+    def _done(self, drill: str) -> None:
+        self._await_the_end_if_ending()
+        with self._lock:
+            manned = self._manned.pop(drill)
+        outcome = self._records.progress(drill).outcome
+        if not outcome:  # another engine has it, and an observer of its own
+            manned.stop_measuring()
+        manned.close(keep_ground=not outcome)
+        self._say(f"{drill}: {outcome or 'let go'}")
+
+    # ------------------------------------------------------------ for the keeper
+
+    def _take_over(self, dead: Sequence[str]) -> None:
+        self._say(f"engines found dead: {', '.join(dead)}; their drills are up for claim")
+        self._engine.take_over(dead)
+
+    def _fence(self, why: str) -> None:
+        """End every tool, then become a new engine under a new name; the drills are the others' by then, or will be ours again."""
+        if self._ending.is_set():
+            return
+        self._say(f"worker {self.executor} fences itself: {why}")
+        self._quieten()
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "drill.cli.main", *sys.argv[1:]])  # noqa: S606 - ourselves, with our own words
+
+    def _quieten(self) -> None:
+        """Write no more facts, then end the tools: the other way round their end would be written down as a failure of the drill."""
+        self._ending.set()
+        self._journal.shut()
+        mine = list(_tools())
+        for process in mine:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(2)  # Terraform saves its state
+        _, left = psutil.wait_procs(mine, timeout=_ENDS_WITHIN_S)
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _await_the_end_if_ending(self) -> None:
+        while self._ending.is_set():
+            time.sleep(1.0)
+
+
+def _tools() -> Iterator[psutil.Process]:
+    """What this process runs: tools and observers, but neither a dead man nor a sandbox, which others need."""
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if not any(name in " ".join(child.cmdline()) for name in _SPARED):
+                yield child
+                yield from child.children(recursive=True)
