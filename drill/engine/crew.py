@@ -18,7 +18,7 @@ from drill.engine.undo import Undoer
 from drill.model.errors import DrillError, JournalBroken, StepError
 from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
-from drill.model.ports import Artifacts, GuardRunner, Messenger, Secrets, World
+from drill.model.ports import Artifacts, Auditor, GuardRunner, Messenger, Secrets, World
 from drill.model.progress import Progress
 from drill.model.report import Report
 from drill.model.verdict import exit_code_for
@@ -68,6 +68,8 @@ class Kit:
     hooks: Hooks
     guards: GuardRunner | None = None
     """Looks at the guards that are no probes; only a plan without such guards needs none."""
+    auditor: Auditor | None = None
+    """Knows what the provider's audit says of the plan's texts; nothing where no provider audits them."""
 
 
 class DrillCrew:
@@ -90,7 +92,7 @@ class DrillCrew:
         self._undoer = Undoer(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
-        self._preflight = Preflight(self._runner, secrets=kit.secrets, guards=kit.guards)
+        self._preflight = Preflight(self._runner, secrets=kit.secrets, guards=kit.guards, auditor=kit.auditor)
         self.settled = threading.Event()
         """Set when the drill has ended or holds, and all of it is written and sent."""
 

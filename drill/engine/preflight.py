@@ -9,10 +9,10 @@ from typing import Any
 from drill.engine.attempt import StepRunner
 from drill.engine.safety import unsafe_effects
 from drill.model.effects import Effect, Outputs
-from drill.model.errors import DrillError, UnsafePlan
+from drill.model.errors import DrillError, PreflightFailed, UnsafePlan
 from drill.model.events import Kind
-from drill.model.plan import Guard
-from drill.model.ports import GuardRunner, Secrets, World
+from drill.model.plan import Contact, Guard
+from drill.model.ports import Auditor, GuardRunner, Secrets, World
 
 _GOOD_IN_A_ROW = 5
 _PROBE_REST_S = 0.1
@@ -33,13 +33,14 @@ class Check:
 class Preflight:
     """The checks of one plan against one world."""
 
-    def __init__(self, runner: StepRunner, *, secrets: Secrets, guards: GuardRunner | None = None) -> None:
+    def __init__(self, runner: StepRunner, *, secrets: Secrets, guards: GuardRunner | None = None, auditor: Auditor | None = None) -> None:
         self._runner = runner
         self._plan = runner.plan
         self._world = runner.world
         self._recorder = runner.recorder
         self._secrets = secrets
         self._guards = guards
+        self._auditor = auditor
 
     def run(self) -> list[Check]:
         """Every check, each written down; goes on after a failed one so that all is said at once."""
@@ -53,16 +54,42 @@ class Preflight:
 
     def _all(self) -> Iterable[Check]:
         yield from self._contacts()
+        yield from self._texts()
         yield from self._steady()
         yield from self._guarding()
         yield from self._steps()
 
     def _contacts(self) -> Iterable[Check]:
         for contact in self._plan.contacts:
-            yield _guarded(f"contact {contact.id}", lambda: self._numbers(contact.sms), fix="")  # noqa: B023 - called at once
+            yield _guarded(f"contact {contact.id}", lambda: self._ways(contact), fix="")  # noqa: B023 - called at once
 
-    def _numbers(self, references: Iterable[str]) -> str:
-        return f"{len([self._secrets.get(reference) for reference in references])} number(s)"
+    def _ways(self, contact: Contact) -> str:
+        """How a person is reached. Raises: PreflightFailed: not at all (F012), or a secret is not set (F010)."""
+        found = []
+        for channel in contact.channels:
+            row = self._plan.messages.channel(channel)
+            references = contact.sms if channel == "sms" else contact.email if row and row.kind == "smtp" else ()
+            count = len([self._secrets.get(reference) for reference in references])
+            if row is not None and row.kind != "smtp":
+                found.append(channel)
+            elif count:
+                found.append(f"{count} number(s)" if channel == "sms" else channel)
+        if not found:
+            raise PreflightFailed(f"'{contact.title}' cannot be reached.", code="F012", fix="Give a number, or put somebody on duty.")
+        return ", ".join(found)
+
+    def _texts(self) -> Iterable[Check]:
+        """What the provider's audit says of the texts of this plan; a rejected one would be noticed in the middle of the drill."""
+        if self._auditor is None or self._plan.messages.sms is None:
+            return
+        try:
+            rows = self._auditor.audit()
+        except DrillError as error:
+            yield Check("texts", ok=False, detail=error.what, fix=error.fix)
+            return
+        for row in rows:
+            fix = "" if row.ok else "See `drill sms templates`, and the provider's console."
+            yield Check(f"text {row.name}", row.ok, f"{row.state}; {row.detail}".removesuffix("; "), fix)
 
     def _steady(self) -> Iterable[Check]:
         for probe in self._plan.steady_state:

@@ -23,6 +23,11 @@ _DOTTED: Final = re.compile(r"(?<=\w)\.(?=\w)")
 _DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(?![\d.])")
 
 
+def placeholders(content: str) -> tuple[str, ...]:
+    """The variables a template's content names, in the order of their first appearance."""
+    return tuple(dict.fromkeys(_PLACEHOLDER.findall(content)))
+
+
 @dataclass(frozen=True)
 class Template:
     """One text as a carrier audits it. `code` is the sandbox carrier's; a real account has its own."""
@@ -38,7 +43,7 @@ class Template:
     @property
     def variables(self) -> tuple[str, ...]:
         """Names in the order of their first appearance."""
-        return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.content)))
+        return placeholders(self.content)
 
 
 _ASK_ZH: Final = "回复1通过，2不通过，9中止，空格后加核实码${code}。${within}内有效。"

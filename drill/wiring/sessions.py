@@ -207,6 +207,7 @@ def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, 
         messengers=grounds.messengers,
         hooks=hooks,
         guards=guards_of(grounds),
+        auditor=grounds.auditor,
     )
 
 

@@ -13,6 +13,7 @@ from drill.model.plan import Plan, Probe
 from drill.model.ports import (
     Ansible,
     Artifacts,
+    Auditor,
     Clock,
     Dns,
     Fence,
@@ -26,6 +27,7 @@ from drill.model.ports import (
     Terraform,
 )
 from drill.settings import EnvironmentSecrets, Settings
+from drill.wiring.posts import Carrier, live_carrier, open_auditor, open_post
 from drill.wiring.stores import forget_sandbox, open_artifacts, open_terraform
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Grounds:
     sandbox: Sandbox | None
     warm: Callable[[], None]
     """Import and connect ahead of need what is slow to start."""
+    auditor: Auditor | None = None
+    """Knows what the provider's audit says of the plan's texts."""
 
     def canary_ranges(self, drill: str) -> Callable[[str, int], Sequence[tuple[int, int]]]:
         """Reads back which canary rows of the drill a site holds."""
@@ -134,8 +138,6 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     from drill.adapters.ansible import AnsibleRunner
     from drill.adapters.dns_route53 import Route53Dns
     from drill.adapters.propagation import DnsPropagation
-    from drill.adapters.sms_aliyun import AliyunMessenger
-    from drill.adapters.sms_aliyun_queue import AliyunReplySource
     from drill.sandbox.ground import SandboxFence, SandboxGround, SandboxOutage
 
     regions = {site.id: site.region for site in plan.sites}
@@ -143,12 +145,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     ground = SandboxGround(sandbox, regions)
     servers = [(str(details["dns"]["address"]), int(details["dns"]["port"]))]
     secrets = EnvironmentSecrets(settings.secrets_file, sandbox.secrets)
-    carrier = details["carrier"]
-    host = str(carrier["endpoint"]).removeprefix("http://")
-    keys = (secrets.get("SMS_KEY_ID"), secrets.get("SMS_KEY_SECRET"))
-    templates = plan.messages.sms.templates if plan.messages.sms else {}
-    messenger = AliyunMessenger(host, "http", *keys, secrets.get("SMS_SIGN"), templates)
-    replies = AliyunReplySource(host, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]))
+    post = open_post(plan, secrets, _sandbox_carrier(sandbox, secrets))
     kept = open_artifacts(settings)
     ansible = AnsibleRunner(settings.project / "playbooks", settings.mark(), lambda name, content: _keep(kept, drill, name, content))
     probes = resolved_probes(plan, ground, servers[0])
@@ -165,10 +162,33 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     )
 
     def warm() -> None:
-        for slow in (messenger, replies, ansible):
-            slow.warm()
+        for slow in (*post.warm, ansible.warm):
+            slow()
 
-    return Grounds(plan, world, probes, secrets, {"sms": messenger}, replies, sandbox, warm)
+    return Grounds(plan, world, probes, secrets, post.messengers, post.replies, sandbox, warm, post.auditor)
+
+
+def _sandbox_carrier(sandbox: Sandbox, secrets: Secrets) -> Carrier:
+    carrier = sandbox.details["carrier"]
+    endpoint = str(carrier["endpoint"]).removeprefix("http://")
+    keys = (secrets.get("SMS_KEY_ID"), secrets.get("SMS_KEY_SECRET"))
+    return Carrier(endpoint, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]))
+
+
+def auditor_for(settings: Settings, plan: Plan) -> Auditor:
+    """What the provider's audit says of a plan's texts: the real provider's, or that of the running sandbox's carrier.
+
+    Raises: PreflightFailed: a secret is not set (F010), the sandbox is not up (F041), or the provider audits nothing (F042).
+    """
+    from drill.sandbox.world import Sandbox
+
+    secrets = secrets_for(settings, plan)
+    if not is_sandbox(plan):
+        return open_auditor(plan, secrets, live_carrier(plan, secrets))
+    sandbox = Sandbox.attach(settings.home)
+    if sandbox is None:
+        raise PreflightFailed("the sandbox is not up.", code="F041", fix="Run `drill sandbox up` first.")
+    return open_auditor(plan, secrets, _sandbox_carrier(sandbox, secrets))
 
 
 def _keep(kept: Artifacts, drill: str, name: str, content: bytes) -> None:

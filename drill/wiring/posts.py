@@ -1,0 +1,141 @@
+"""Puts together how a plan's messages leave and how answers come in: its texts at home and abroad, and its other channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from drill.model.errors import PreflightFailed
+from drill.model.plan import Plan
+from drill.model.plan_channels import Abroad, Channel
+from drill.model.ports import Auditor, Messenger, ReplySource, Secrets
+from drill.model.wording import Template
+
+if TYPE_CHECKING:
+    from drill.adapters.sms_aws import AwsAccount
+
+ALIYUN: Final = "dysmsapi.aliyuncs.com"
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Where texts to mainland numbers are handed in, and where answers to them wait. Keys are values, not references."""
+
+    endpoint: str
+    protocol: Literal["http", "https"]
+    key_id: str
+    key_secret: str = field(repr=False)
+    queue_endpoint: str = ""
+    queue: str = ""
+
+
+@dataclass(frozen=True)
+class Post:
+    """How messages go and come. `warm` imports and connects ahead of need what is slow to start."""
+
+    messengers: Mapping[str, Messenger]
+    replies: ReplySource
+    auditor: Auditor
+    warm: tuple[Callable[[], None], ...]
+
+
+def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
+    """Everything the plan's `messages` name. Raises: PreflightFailed: a secret is not set, or an address would show its token."""
+    from drill.adapters.channels_routed import MergedReplySource, RoutedMessenger
+    from drill.adapters.sms_aliyun import AliyunMessenger
+    from drill.adapters.sms_aliyun_queue import AliyunReplySource
+
+    sms = plan.messages.sms
+    keys = (carrier.key_id, carrier.key_secret)
+    sign = secrets.get(sms.sign if sms else "secret:SMS_SIGN")
+    domestic = AliyunMessenger(carrier.endpoint, carrier.protocol, *keys, sign, sms.templates if sms else {})
+    queue = AliyunReplySource(carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=carrier.queue)
+    providers: dict[str, Any] = {"aliyun": domestic}
+    sources: list[Any] = [queue]
+    if sms and sms.abroad:
+        providers[sms.abroad.provider] = _abroad(sms.abroad, secrets)
+        sources += _replies_abroad(sms.abroad, secrets)
+    messengers = {"sms": RoutedMessenger(providers), **{row.id: _channel(row, secrets) for row in plan.messages.channels}}
+    replies = MergedReplySource(sources) if len(sources) > 1 else queue
+    warm = tuple(slow.warm for slow in (*providers.values(), *sources))
+    return Post(messengers, replies, open_auditor(plan, secrets, carrier), warm)
+
+
+def open_auditor(plan: Plan, secrets: Secrets, carrier: Carrier) -> Auditor:
+    """What the provider's audit says of the plan's sign and templates. Raises: PreflightFailed: a secret is not set."""
+    from drill.adapters.sms_aliyun_audit import AliyunAudit
+    from drill.adapters.sms_aliyun_sdk import Account
+
+    sms = plan.messages.sms
+    account = Account(carrier.endpoint, carrier.protocol, carrier.key_id, carrier.key_secret)
+    sign = secrets.get(sms.sign if sms else "secret:SMS_SIGN")
+    return AliyunAudit(account, sign=sign, templates=sms.templates if sms else {}, needed=lambda template: sends(plan, template))
+
+
+def sends(plan: Plan, template: Template) -> bool:
+    """Whether a plan may send a text: in a language somebody is texted in, and for a reason it has."""
+    languages = {contact.language for contact in plan.contacts if "sms" in contact.channels}
+    reasons = {
+        "gate": any(len(gate.phases) == 1 for gate in plan.gates),
+        "joint": any(len(gate.phases) > 1 for gate in plan.gates),
+        "escalation": any(gate.then for gate in plan.gates),
+        "status": any(phase.notify for phase in plan.all_phases()),
+    }
+    return template.language in languages and reasons.get(template.purpose, True)
+
+
+def live_carrier(plan: Plan, secrets: Secrets) -> Carrier:
+    """Alibaba's own service, with the keys SMS_KEY_ID and SMS_KEY_SECRET.
+
+    Raises: PreflightFailed: they are not set (F010), or the plan's texts go through another provider (F042).
+    """
+    sms = plan.messages.sms
+    if sms is None or sms.provider != "aliyun":
+        named = sms.provider if sms else "none"
+        raise PreflightFailed(
+            f"messages.sms.provider is {named}: there is no audit to read.", code="F042", fix="Only aliyun audits signs and templates."
+        )
+    return Carrier(ALIYUN, "https", secrets.get("SMS_KEY_ID"), secrets.get("SMS_KEY_SECRET"))
+
+
+def _abroad(abroad: Abroad, secrets: Secrets) -> Messenger:
+    from drill.adapters.sms_aliyun_global import ENDPOINT, AliyunGlobalMessenger
+    from drill.adapters.sms_aliyun_sdk import Account
+    from drill.adapters.sms_aws import AwsMessenger, AwsSnsMessenger
+
+    sender = secrets.get(abroad.origination) if abroad.origination else ""
+    if abroad.provider == "aliyun-global":
+        protocol: Literal["http", "https"] = "http" if abroad.endpoint.startswith("http://") else "https"
+        keys = (secrets.get(abroad.key_id), secrets.get(abroad.key_secret))
+        return AliyunGlobalMessenger(Account(abroad.endpoint or ENDPOINT, protocol, *keys), sender=sender)
+    kind = AwsMessenger if abroad.provider == "aws" else AwsSnsMessenger
+    return kind(_aws(abroad, secrets), origination=sender)
+
+
+def _replies_abroad(abroad: Abroad, secrets: Secrets) -> list[ReplySource]:
+    if not abroad.replies:
+        return []
+    from drill.adapters.sms_aws_replies import AwsReplySource
+
+    return [AwsReplySource(_aws(abroad, secrets), queue_url=secrets.get(abroad.replies))]
+
+
+def _aws(abroad: Abroad, secrets: Secrets) -> AwsAccount:
+    from drill.adapters.sms_aws import AwsAccount
+
+    keys = (secrets.get(abroad.key_id), secrets.get(abroad.key_secret)) if abroad.key_id else (None, None)
+    return AwsAccount(abroad.region, abroad.endpoint or None, *keys)
+
+
+def _channel(row: Channel, secrets: Secrets) -> Messenger:
+    from drill.adapters.channels_robots import Robot, RobotMessenger
+    from drill.adapters.channels_smtp import MailServer, SmtpMessenger
+
+    def value(reference: str) -> str:
+        return secrets.get(reference) if reference else ""
+
+    if row.kind == "smtp":
+        server = MailServer(row.host, row.port, row.sender, row.tls, user=value(row.user), password=value(row.password))
+        return SmtpMessenger(server, channel=row.id)
+    return RobotMessenger(Robot(row.id, row.kind, value(row.url), secret=value(row.secret), private=row.private))
