@@ -1,30 +1,36 @@
-"""`drill serve`: plays drills from the queue, beside other servers of the same database."""
+"""`drill serve`: plays drills from the queue and by schedule, beside other servers of the same database."""
 
 from __future__ import annotations
 
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 
 @click.command(name="serve")
-@click.option("--worker", is_flag=True, help="Play queued drills only.")
+@click.argument("scenarios", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[SCENARIO…]")
+@click.option("--worker", "worker_only", is_flag=True, help="Play queued drills only; start none by schedule.")
 @click.option("--id", "name", metavar="NAME", help="Name this server.  [default: host and pid]")
-def command(name: str | None, *, worker: bool) -> None:
-    r"""Play queued drills until SIGTERM; then hand over and leave with 0.
+@click.option("--allow-live", is_flag=True, help="Let schedules start drills that touch real sites; each needs `live: true` and a go gate.")
+def command(scenarios: tuple[Path, ...], name: str | None, *, worker_only: bool, allow_live: bool) -> None:
+    r"""Play queued drills, and start those that the scenarios' schedules want, until SIGTERM; then hand over and leave with 0.
 
     Several servers share one Postgres (DRILL_DATABASE_URL): when one dies, another goes on with its drills.
 
     \b
     Examples:
-      drill serve
+      drill serve scenarios/
       DRILL_DATABASE_URL=postgresql://drill@db/drill drill serve --worker --id tokyo-1
     """
+    from drill.cli.loading import scenario_files
+    from drill.wiring.schedules import entries_of
     from drill.wiring.serving import serve
 
-    serve(name, say=_say)
+    entries = [] if worker_only else entries_of(list(scenario_files(scenarios)))
+    serve(name, entries, allow_live=allow_live, say=_say)
     sys.stdout.flush()
     os._exit(0)  # a drill that was handed over has threads that wait here
 

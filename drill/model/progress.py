@@ -80,6 +80,7 @@ class Progress:
     failback: bool = False
     outcome: str = ""
     exit_code: int | None = None
+    """Nothing while it runs, and for a drill that was missed."""
     left: tuple[str, ...] = ()
 
     def apply(self, facts: Iterable[Fact]) -> Progress:

@@ -10,7 +10,7 @@ SCHEMA = "drill-report/v1"
 
 StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "interrupted"]
 PhaseState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped"]
-Outcome = Literal["running", "finished", "refused", "declined", "aborted", "held", "failed"]
+Outcome = Literal["running", "finished", "refused", "declined", "aborted", "held", "failed", "missed"]
 
 
 class Shape(BaseModel):

@@ -11,6 +11,7 @@ from drill.model.durations import Duration
 from drill.model.scenario_channels import MessagesForm
 from drill.model.scenario_guards import Guards
 from drill.model.scenario_people import ContactForm
+from drill.model.scenario_schedules import ScheduleForm
 from drill.model.scenario_values import Form, Freeze, Id, Secret, Span, Words
 
 RESERVED: Final = ("after", "timeout", "retries", "skip", "on_failure", "title")
@@ -176,6 +177,7 @@ class Scenario(Form):
     defaults: DefaultsForm = DefaultsForm()
     phases: dict[Id, PhaseForm] = Field(min_length=1)
     failback: FailbackForm = FailbackForm()
+    schedules: dict[Id, ScheduleForm] = Field(default={})
 
     def document(self) -> dict[str, Any]:
         """The scenario as plain data in the file's own shape, without what was left out; durations in seconds."""

@@ -15,7 +15,7 @@ def summary_of(outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequ
     """The result in the words of its mode, so that a sandbox figure is never read as the business's."""
     if mode is Mode.DRY_RUN:
         return label("A dry run: it shows what would happen and measures nothing.", "预演：只展示将会发生什么，不产生测量结果。")
-    if outcome in {"declined", "aborted", "held", "failed"}:
+    if outcome in {"declined", "aborted", "held", "failed", "missed"}:
         return both(_stopped(outcome, phases), _where(mode, phases, rto=rto))
     result = both(rto_sentence(rto), rpo_sentence(rpo))
     cause = _cause(phases) if rto.actual_s is not None else None
@@ -35,6 +35,7 @@ def _stopped(outcome: Outcome, phases: Sequence[PhaseRow]) -> Label:
         "aborted": (f"The drill was aborted{at.en} and undone.", f"演练{at.zh}中止并已回退。"),
         "held": (f"The drill is on hold{at.en}: a person must choose failback or proceed.", f"演练{at.zh}暂停：需要人工选择回切或继续。"),
         "failed": (f"The drill failed{at.en}.", f"演练{at.zh}失败。"),
+        "missed": ("The drill was due by its schedule and did not begin.", "演练按计划到期但未开始。"),
     }
     return label(*words[outcome])
 

@@ -26,7 +26,8 @@ def outcome_of(timeline: Timeline) -> tuple[Outcome, int | None]:
     """How it ended: what the DrillFinished fact says when there is one."""
     finished = timeline.first(Kind.DRILL_FINISHED)
     if finished is not None:
-        return _named(finished.data["outcome"]), int(finished.data["exit_code"])
+        code = finished.data["exit_code"]
+        return _named(finished.data["outcome"]), None if code is None else int(code)
     return ("running", None) if timeline.over_ms is None else ("held", PERSON_NEEDED)
 
 
@@ -54,7 +55,7 @@ def exit_code_for(outcome: Outcome, *, rto: Rto, rpo: Rpo, left: Sequence[str] =
 def verdict(report: Report) -> Verdict:
     """The verdict of a report."""
     code = report.exit_code
-    if code is None and report.outcome != "running":
+    if code is None and report.outcome not in {"running", "missed"}:
         code = exit_code_for(report.outcome, rto=report.rto, rpo=report.rpo, dry_run=report.mode == "dry-run")
     return Verdict(report.outcome, code, _last_line(report))
 
@@ -75,6 +76,7 @@ _ENDED: Final = {
     "aborted": label("Aborted: what had been changed was undone.", "已中止：已做的变更均已回退。"),
     "held": label("On hold: a person must choose failback or proceed.", "已暂停：需要人工选择回切或继续。"),
     "failed": label("Failed.", "失败。"),
+    "missed": label("Missed: it was due and did not begin.", "错过：到期但未开始。"),
 }
 _LEFT = label("Something is left for a person to do; the findings name it.", "有遗留事项需要人工处理，详见发现项。")
 

@@ -7,7 +7,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from drill.adapters.database import database_engine, is_gone
 from drill.adapters.journal_sql import SqlJournal
+from drill.engine.schedule import Entry
 from drill.model.errors import JournalBroken
 from drill.settings import WORKER, Settings
 from drill.wiring.locks import engine_holder, engine_lock
@@ -64,11 +65,12 @@ def stranded(records: Records) -> dict[str, str]:
         queue.close()
 
 
-def serve(name: str | None, *, say: Callable[[str], None]) -> None:
-    """Play queued drills until SIGTERM or Ctrl-C; then hand over what runs.
+def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: Callable[[str], None]) -> None:
+    """Play queued drills, and start scheduled ones, until SIGTERM or Ctrl-C; then hand over what runs.
 
     Raises: PreflightFailed: an engine runs on this SQLite database (F050). JournalBroken: the database is not there (J023).
     """
+    from drill.wiring.schedules import Clerk
     from drill.wiring.workers import Worker
 
     settings = _settings(name)
@@ -80,10 +82,13 @@ def serve(name: str | None, *, say: Callable[[str], None]) -> None:
         for drill, version in stranded(records).items():
             say(f"{drill} waits for an engine of version {version}: run that release, or end it with `drill abort` there")
         worker = Worker(records, journal, say=say)
+        clerk = Clerk(records, entries, allow_live=allow_live, server=worker.executor, say=say)
         worker.start()
+        clerk.start()
         while not asked.wait(1.0):
             pass
         say(f"handing over: {', '.join(worker.playing()) or 'nothing runs'}")
+        clerk.stop()
         worker.hand_over()
 
 
