@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from drill.model.report_people import GateRow, MessageRow, PromiseRow, ReplyRow
+from drill.model.report_shape import Label, Shape
+
+__all__ = ["GateRow", "Label", "MessageRow", "PromiseRow", "ReplyRow", "Shape"]
 
 SCHEMA = "drill-report/v1"
 
 StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "interrupted"]
 PhaseState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped"]
 Outcome = Literal["running", "finished", "refused", "declined", "aborted", "held", "failed", "missed"]
-
-
-class Shape(BaseModel):
-    """A part of the report. Lengths in seconds, rounded to the millisecond; `t` values count from `zero_at`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Label(Shape):
-    """Words in both languages."""
-
-    en: str
-    zh: str
 
 
 class Rto(Shape):
@@ -103,53 +95,6 @@ class StepRow(Shape):
     outputs: dict[str, Any]
     error: str = ""
     fix: str = ""
-
-
-class MessageRow(Shape):
-    """One text to one person. Codes are masked."""
-
-    id: str
-    purpose: str
-    phase: str | None
-    gate: str | None
-    contact: str
-    channel: str
-    text: str
-    sent_s: float
-    state: str
-    delivered_s: float | None
-    code: str = ""
-
-
-class ReplyRow(Shape):
-    """One answer, counted or not."""
-
-    at_s: float
-    contact: str | None
-    gate: str | None
-    channel: str
-    verb: str
-    counted: bool
-    reason: str = ""
-    carrier_delay_s: float | None = None
-
-
-class GateRow(Shape):
-    """One question to people and what became of it."""
-
-    id: str
-    phases: tuple[str, ...]
-    title: Label
-    asked: tuple[str, ...]
-    asked_s: float
-    within_s: float
-    answered_s: float | None
-    wait_s: float | None
-    state: Literal["open", "acknowledged", "declined", "expired"]
-    answered_by: tuple[str, ...]
-    channel: str | None
-    escalated_to: tuple[str, ...]
-    late: bool
 
 
 class PhaseRow(Shape):
@@ -284,6 +229,7 @@ class Report(Shape):
     gates: tuple[GateRow, ...]
     messages: tuple[MessageRow, ...]
     replies: tuple[ReplyRow, ...]
+    promises: tuple[PromiseRow, ...] = ()
     probes: tuple[ProbeRow, ...]
     undos: tuple[UndoRow, ...]
     fixes: tuple[FixRow, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from drill.model.events import Fact, Kind
 from drill.model.plan import Plan
@@ -87,14 +88,15 @@ def _reply_row(timeline: Timeline, fact: Fact) -> ReplyRow:
         verb=str(data.get("verb") or ("unknown" if rejected else "")),
         counted=not rejected and not late,
         reason=str(data.get("reason") or ("late" if late else "")),
-        carrier_delay_s=_carrier_delay_s(fact),
+        carrier_delay_s=carrier_delay_s(fact),
+        given_in_time=rejected and bool(data.get("given_in_time")),
     )
 
 
-def _carrier_delay_s(fact: Fact) -> float | None:
-    """What the carrier took, when it said when the answer was sent (to the second)."""
-    given = fact.data.get("carrier_delay_s")
-    return round(float(given), 3) if isinstance(given, int | float) else None
+def carrier_delay_s(fact: Fact) -> float | None:
+    """What the carrier took to bring an answer, when it says when that was sent: to the second, and by another clock than ours."""
+    sent = fact.data.get("provider_sent_at")
+    return round(max(0.0, (fact.at - datetime.fromisoformat(sent)).total_seconds()), 3) if isinstance(sent, str) else None
 
 
 def auto_answered(timeline: Timeline) -> bool:

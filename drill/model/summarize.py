@@ -20,6 +20,7 @@ from drill.model.rows_course import phase_rows, step_rows, title_of
 from drill.model.rows_findings import finding_rows
 from drill.model.rows_people import auto_answered, gate_rows, message_rows, reply_rows
 from drill.model.rows_probes import probe_rows
+from drill.model.rows_promises import promise_rows
 from drill.model.rows_undos import undo_rows
 from drill.model.spans import maybe_seconds, milliseconds, seconds
 from drill.model.summary import summary_of
@@ -60,6 +61,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         gates=gate_rows(timeline, asked),
         messages=message_rows(timeline),
         replies=reply_rows(timeline),
+        promises=promise_rows(timeline, asked),
         probes=probe_rows(series),
         undos=undos,
         fixes=best,

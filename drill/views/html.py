@@ -59,6 +59,7 @@ def _context(report: Report, lang: Language) -> dict[str, Any]:
         "bullets": charts.bullets_of(report.phases),
         "trend": charts.trend_of(report),
         "talk": talk_of(report),
+        "judged": lambda met: headline.objective_of(report, met),
     }
 
 
