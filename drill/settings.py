@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets as randomness
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ DEFAULT_TTL_S: Final = 24.0
 """With a beat and a look every second, a dead engine's drill is taken over within 30 s."""
 SHORTEST_TTL_S: Final = 2.0
 WORKER: Final = "DRILL_WORKER"
+_KEY_BYTES = 32
 _PROJECT = Path(drill.__file__).resolve().parent.parent
 
 
@@ -75,9 +78,7 @@ class Settings:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(randomness.token_bytes(32))
+                _make_key(path)
             return path.read_bytes()
         except OSError as error:
             raise UsageError(
@@ -85,6 +86,19 @@ class Settings:
                 code="U030",
                 fix="Point DRILL_HOME at a directory you can write.",
             ) from error
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key beside its place and put it there whole, unless another process was first."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".reply-key-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(randomness.token_bytes(_KEY_BYTES))
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
 
 
 def _ttl_s(text: str | None) -> float:

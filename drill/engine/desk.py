@@ -90,3 +90,6 @@ class DeskClerk:
             except DrillError as error:
                 self._on_trouble(error)
                 self._stop.wait(_REST_S)
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not leave people's answers unread; it becomes a finding
+                self._on_trouble(DrillError(f"an answer could not be taken in: {type(error).__name__}: {error}", code="D902"))
+                self._stop.wait(_REST_S)

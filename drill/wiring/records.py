@@ -56,9 +56,12 @@ class Records:
         drills = self.journal.drills()
         if drill is None and drills:
             return drills[-1]
+        if not drills:
+            raise UsageError(f"there is no drill in {self.settings.home} yet.", code="U012", fix="Start one with `drill run SCENARIO`.")
         if drill is None or drill not in drills:
-            near = f" There are: {', '.join(drills[-5:])}." if drills else " There is none yet."
-            raise UsageError(f"no drill {drill!r} in {self.settings.home}.", code="U012", fix=f"See `drill list`.{near}")
+            raise UsageError(
+                f"there is no drill {drill!r} in {self.settings.home}.", code="U012", fix=f"The newest are: {', '.join(drills[-5:])}."
+            )
         return drill
 
     def progress(self, drill: str) -> Progress:

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 
 from drill import __version__
-from drill.adapters.ansible_leftovers import end_leftovers
 from drill.adapters.database import database_engine
 from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
@@ -31,7 +30,7 @@ from drill.wiring.observers import DrillObserver
 from drill.wiring.records import Records
 from drill.wiring.rolls import enrolled
 from drill.wiring.trust import trusted
-from drill.wiring.worlds import Grounds, open_grounds
+from drill.wiring.worlds import Grounds, end_tools_of_dead_engines, open_grounds
 
 _SETTLE_WITHIN_S = 60.0
 
@@ -118,7 +117,7 @@ def open_session(records: Records, drill: str, *, report_dir: Path, say: Callabl
     settings, plan, holder = records.settings, records.plan(drill), f"cli:{drill}"
     with engine_lock(settings, drill), enrolled(records, holder, role="run"):
         trusted(records, drill)
-        end_leftovers(settings.mark())
+        end_tools_of_dead_engines(settings)
         manned = man(records, drill, plan, holder=holder, report_dir=report_dir, say=say, phone=phone)
         try:
             yield _launched(manned, plan, executor=holder, report_dir=report_dir)

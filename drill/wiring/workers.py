@@ -13,9 +13,10 @@ from contextlib import suppress
 
 import psutil
 
-from drill.adapters.ansible_leftovers import end_leftovers
+from drill.adapters.ansible_leftovers import remove_own
 from drill.adapters.database import database_engine
 from drill.adapters.journal_sql import SqlJournal
+from drill.adapters.terraform_orphans import forget_runs
 from drill.engine.crew import DrillCrew
 from drill.engine.durable import DurableEngine
 from drill.engine.keeper import Duties
@@ -25,6 +26,7 @@ from drill.model.plan import Plan
 from drill.wiring.records import Records
 from drill.wiring.rolls import SERVER, enroll
 from drill.wiring.sessions import Manned, man
+from drill.wiring.worlds import end_tools_of_dead_engines
 
 DRILLS_AT_A_TIME = 8
 _ENDS_WITHIN_S = 2.0
@@ -50,7 +52,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to beat, to play and to take over."""
-        end_leftovers(self._records.settings.mark())
+        end_tools_of_dead_engines(self._records.settings)
         self._keeper.start()
         self._engine.launch()
         self._say(f"worker {self.executor} is ready")
@@ -131,6 +133,9 @@ class Worker:
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(left, timeout=_ENDS_WITHIN_S)
+        remove_own(self._records.settings.mark())
+        forget_runs(self._records.settings.place)
 
     def _await_the_end_if_ending(self) -> None:
         while self._ending.is_set():

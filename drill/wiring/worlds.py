@@ -28,7 +28,7 @@ from drill.model.ports import (
 )
 from drill.settings import EnvironmentSecrets, Settings
 from drill.wiring.posts import Carrier, live_carrier, open_auditor, open_post
-from drill.wiring.stores import forget_sandbox, open_artifacts, open_terraform
+from drill.wiring.stores import open_artifacts, open_terraform
 
 if TYPE_CHECKING:
     from drill.adapters.probes import Probes
@@ -111,12 +111,19 @@ def open_grounds(settings: Settings, plan: Plan, *, drill: str, say: Callable[[s
 
 def clear_ground(settings: Settings) -> None:
     """End and remove the sandbox and everything a dead engine of this home left. Raises: Fatal: something stays."""
-    from drill.adapters.ansible_leftovers import end_leftovers
     from drill.sandbox.world import take_down
 
     take_down(settings.home)
+    end_tools_of_dead_engines(settings)
+
+
+def end_tools_of_dead_engines(settings: Settings) -> None:
+    """End the playbooks and Terraform runs that no living engine of this home started. Raises: InDoubt: one does not end (A340)."""
+    from drill.adapters.ansible_leftovers import end_leftovers
+    from drill.adapters.terraform_orphans import end_orphans
+
     end_leftovers(settings.mark())
-    forget_sandbox(settings)
+    end_orphans(settings.home, settings.mark())
 
 
 def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: str | None) -> Sandbox:
