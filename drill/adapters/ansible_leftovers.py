@@ -60,6 +60,12 @@ def end_leftovers(mark: str, *, scratch: Path | None = None) -> int:
     return ended
 
 
+def remove_own(mark: str, *, scratch: Path | None = None) -> None:
+    """Remove the private directories of this process, which has ended its runs and is about to become another engine under the same pid."""
+    for directory in (scratch or Path(tempfile.gettempdir())).glob(f"{_stem(mark)}-{owner().replace(':', '-')}-*"):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def private_directory(mark: str, *, scratch: Path | None = None) -> Path:
     """A fresh directory for one run, mode 0700; its name tells whose it is, so that it can be removed when the engine is dead."""
     prefix = f"{_stem(mark)}-{owner().replace(':', '-')}-"

@@ -74,6 +74,12 @@ def end_orphans(home: Path, mark: str, *, grace_s: float = 30.0) -> int:
     return sum(record.end(mark, grace_s=grace_s) for record in records if not record.at_work())
 
 
+def forget_runs(home: Path) -> None:
+    """Forget which Terraforms this process had at work below a home: it has ended them, and lives on under the same pid."""
+    for record in home.glob(f"drills/*/terraform/*/**/{_NAME}"):
+        record.unlink(missing_ok=True)
+
+
 def _interrupt(terraform: str, grace_s: float) -> None:
     until_s = time.monotonic() + grace_s
     if alive(terraform):

@@ -109,7 +109,7 @@ class Keeper:
             try:
                 self.turn()
             except Exception:  # noqa: BLE001 - the database is away: the watching thread decides for how long that may last
-                _log.warning("keeper.missed", exc_info=True, extra={"executor": self._executor})
+                _log.info("keeper.missed", exc_info=True, extra={"executor": self._executor})
 
     def _keep_watching(self) -> None:
         while not self._stop.wait(self._every_s / 4):

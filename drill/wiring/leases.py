@@ -61,7 +61,7 @@ class SiteLease:
         try:
             self._leases.beat(self._drill, self._token)
         except sa.exc.DBAPIError:
-            _log.warning("lease.missed", exc_info=True, extra={"drill": self._drill})
+            _log.info("lease.missed", exc_info=True, extra={"drill": self._drill})
 
     def check(self) -> None:
         """Ask for the right to touch the sites. Raises: JournalBroken: they are another's by now (J011), or the database is away (J023)."""

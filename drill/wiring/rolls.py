@@ -7,18 +7,20 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from drill.adapters.database import riding_out
 from drill.adapters.roll_sql import Enrolled, SqlRoll
 from drill.engine.keeper import Duties, Keeper
 from drill.wiring.records import Records
 
 SERVER = "serve"
+_PATIENCE_S = 60.0
 FENCED = 70
 """The exit code of an engine that ended itself because it could not know whether it had been replaced."""
 
 
 def living(records: Records, *, role: str | None = None) -> list[Enrolled]:
     """The engines that are alive, those of a role only when one is named."""
-    rows = SqlRoll(records.database).everyone()
+    rows = riding_out(lambda: SqlRoll(records.database).everyone(), patience_s=_PATIENCE_S)
     return [row for row in rows if not row.gone and row.age_s <= records.settings.ttl_s and role in {None, row.role}]
 
 

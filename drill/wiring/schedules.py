@@ -110,7 +110,7 @@ class Clerk:
                     for drill in self._clerk.turn(entry):
                         self._say(f"{drill}: due, queued")
                 except (JournalBroken, sa.exc.DBAPIError):  # the database is away: what is due stays due
-                    _log.warning("schedule.missed", exc_info=True, extra={"schedule": entry.id})
+                    _log.info("schedule.missed", exc_info=True, extra={"schedule": entry.id})
 
     def _queue(self, drill: str, plan: Plan) -> None:
         from drill.engine.durable import DrillQueue

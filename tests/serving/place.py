@@ -39,7 +39,12 @@ class Database:
     def sql(self, query: str) -> list[tuple[object, ...]]:
         """The answer to one query."""
         with psycopg.connect(self.server.conninfo, autocommit=True) as connection:
-            return connection.execute(query.encode()).fetchall()
+            cursor = connection.execute(query.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def clear(self) -> None:
+        """Remove every table."""
+        self.sql("drop schema if exists dbos cascade; drop schema public cascade; create schema public")
 
     def stop(self) -> None:
         """Shut it down at once, as a restart does."""
