@@ -14,6 +14,7 @@ from drill.engine.notify import Notifier
 from drill.engine.people import People
 from drill.engine.preflight import Preflight, healthy
 from drill.engine.record import Recorder
+from drill.engine.result_words import result_words
 from drill.engine.undo import Undoer
 from drill.model.errors import DrillError, JournalBroken, StepError
 from drill.model.events import Fact, Kind
@@ -174,12 +175,13 @@ class DrillCrew:
         def choose(progress: Progress) -> str:
             if not progress.abort:
                 return "failback" if part == "drill" else "end"
-            return "hold" if part == "failback" or progress.no_return or progress.hold_wanted else "undo"
+            stays = part == "failback" or progress.no_return or progress.hold_wanted
+            return "hold" if stays and not progress.taken_back else "undo"
 
         return {"status": "ok", "next": self._recorder.look(choose)}
 
     def hold(self, part: Part, turn: int) -> Result:
-        if self._recorder.look(lambda progress: bool(progress.abort) and not progress.held):
+        if self._recorder.look(lambda progress: bool(progress.abort) and not progress.held and not progress.taken_back):
             self._stand_still(part)
         if self._recorder.look(lambda progress: progress.held):
             self._hooks.publish()
@@ -271,30 +273,7 @@ class DrillCrew:
         ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
         report = self._hooks.publish()
         if outcome != "refused":
-            self.notifier.announce("result", "end", {language: _result_words(report, language) for language in ("en", "zh")})
+            self.notifier.announce("result", "end", {language: result_words(report, language) for language in ("en", "zh")})
             self._hooks.publish()
         self.settled.set()
         return {"status": "ok", "exit_code": ended.data["exit_code"]}
-
-
-_ENDINGS: Mapping[str, Mapping[str, str]] = {
-    "declined": {"en": "not started", "zh": "未开始"},
-    "aborted": {"en": "aborted", "zh": "已中止"},
-    "met": {"en": "RTO met", "zh": "达标"},
-    "missed": {"en": "RTO missed", "zh": "未达标"},
-    "unmeasured": {"en": "unmeasured", "zh": "未测得"},
-}
-
-
-def _result_words(report: Report, language: str) -> Mapping[str, str]:
-    ending = {True: "met", False: "missed", None: "unmeasured"}[report.rto.met]
-    return {
-        "outcome": _ENDINGS[report.outcome if report.outcome in _ENDINGS else ending][language],
-        "rta": _seconds(report.rto.actual_s, language),
-        "rpa": _seconds(report.rpo.actual_s, language),
-        "digest": report.evidence.head_digest[:8],
-    }
-
-
-def _seconds(value: float | None, language: str) -> str:
-    return _ENDINGS["unmeasured"][language] if value is None else f"{value:.1f}s"

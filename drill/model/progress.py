@@ -106,6 +106,11 @@ class Progress:
         return [(step, row.undo) for step, row in rows if row.undo is not None and row.undone != "done"]
 
     @property
+    def taken_back(self) -> bool:
+        """Whether a person has taken the drill off hold in order to undo it, which only goes before the point of no return."""
+        return self.decision == "abort" and not self.held and not self.no_return and not self.failback
+
+    @property
     def state(self) -> str:
         """One word for people: planned, running, held, or the outcome."""
         if self.outcome:

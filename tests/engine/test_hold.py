@@ -8,7 +8,7 @@ import pytest
 
 from drill.model.events import Kind
 from drill.model.plan import Plan
-from tests.engine.drilling import Stage, gate_of, phase_of, plan_of, step_of
+from tests.engine.drilling import Died, Stage, die, gate_of, phase_of, plan_of, step_of
 from tests.engine.troupe import Troupe, registers
 
 PLAN = plan_of(
@@ -77,6 +77,22 @@ def test_an_abort_of_a_drill_on_hold_survives_a_crash_of_the_engine_that_takes_i
     again.play()
 
     assert len(again.stage.facts(Kind.DRILL_FINISHED)) == len(again.stage.facts(Kind.UNDO_DONE)) == 1
+
+
+def test_an_abort_takes_a_drill_on_hold_back_whose_engine_has_gone() -> None:
+    drill = troupe({"go": "1"})
+    drill.stage.clock.after(20, lambda: drill.stage.abort("wait", hold=True))
+    drill.stage.clock.after(60, die)
+    with pytest.raises(Died):
+        drill.play()
+    again = drill.next_life()
+    abort_on_hold(again)
+
+    again.play()
+
+    assert [step for step, _ in again.stage.step.undone] == ["a.cut"]
+    assert outcome(again) == ("aborted", 4)
+    assert held(again) == 1
 
 
 def test_proceed_lets_a_drill_on_hold_pass_the_question_it_was_stopped_at() -> None:
