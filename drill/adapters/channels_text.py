@@ -18,6 +18,8 @@ _ASKED: Final[Mapping[str, str]] = {
     "en": "This asks {contact}. The code is not shown in a group, it goes to the person alone.",
 }
 
+_REPORT: Final[Mapping[str, str]] = {"zh": "报告：{place}", "en": "Report: {place}"}
+
 
 @dataclass(frozen=True)
 class Words:
@@ -43,6 +45,8 @@ def words_of(message: OutboundMessage, *, private: bool) -> Words:
         rows = _ANSWER if private else _ASKED
         code = message.variables.get("code", "")
         text = f"{text}\n{rows[language].format(drill=drill, contact=message.contact, code=code)}"
+    if message.place:
+        text = f"{text}\n{_REPORT[language].format(place=message.place)}"
     title = message.variables.get("drill", drill)
     return Words(drill, transaction, f"[drill] {title}: {CATALOGUE[message.purpose, language].name}", text)
 

@@ -52,6 +52,8 @@ class Hooks:
     """Load and connect what is slow to start, before any clock runs."""
     publish: Callable[[], Report]
     """Write the report from the journal as it is now."""
+    place: str = ""
+    """Where people find the report."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,21 @@ class DrillCrew:
         while self._recorder.look(lambda progress: progress.held):
             self._recorder.clock.sleep(_HOLD_POLL_S)
         self.settled.clear()
-        return {"status": "ok", "verb": self._recorder.look(lambda progress: progress.decision)}
+        verb = self._recorder.look(lambda progress: progress.decision)
+        return {"status": "ok", "verb": "undo" if part == "drill" and verb == "failback" and self._nothing_promoted() else verb}
+
+    def _nothing_promoted(self) -> bool:
+        """Whether each promote that was started can be seen not to have happened: then the way home is the undos."""
+        for step in (step for step in self._plan.steps() if step.no_return):
+            row = self._recorder.look(lambda progress: progress.step(step.id))  # noqa: B023 - called at once
+            try:
+                if row.state == "succeeded" or (
+                    row.attempts and not self._kinds[step.kind].preview(self._runner.resolve(step), self._world)
+                ):
+                    return False
+            except StepError:
+                return False  # it cannot be told: take the careful way
+        return True
 
     def _stand_still(self, part: Part) -> None:
         number, reason, undos = self._recorder.look(lambda progress: (progress.holds + 1, progress.abort, progress.undos()))
@@ -232,7 +248,7 @@ class DrillCrew:
 
     def finish(self) -> Result:
         left = [*self._not_undone(), *self._second_look(), *self._unsteady()]
-        abort, undone = self._recorder.look(lambda progress: (progress.abort, bool(progress.abort) and not progress.failback))
+        abort, undone = self._recorder.look(lambda progress: (progress.abort, not progress.failback))
         if undone:
             declined = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
             return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
@@ -273,7 +289,9 @@ class DrillCrew:
         ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
         report = self._hooks.publish()
         if outcome != "refused":
-            self.notifier.announce("result", "end", {language: result_words(report, language) for language in ("en", "zh")})
+            self.notifier.announce(
+                "result", "end", {language: result_words(report, language) for language in ("en", "zh")}, place=self._hooks.place
+            )
             self._hooks.publish()
         self.settled.set()
         return {"status": "ok", "exit_code": ended.data["exit_code"]}

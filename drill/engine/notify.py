@@ -69,16 +69,24 @@ class Notifier:
             texts = self._texts(person, "status", f"status/{phase.id}", words, phase=phase.id)
             self._posting.reach(texts)
 
-    def announce(self, purpose: Literal["hold", "result"], reason: str, words: Mapping[str, Mapping[str, str]]) -> None:
-        """Send a hold or a result to everyone; `words` holds the variables by language."""
+    def announce(self, purpose: Literal["hold", "result"], reason: str, words: Mapping[str, Mapping[str, str]], *, place: str = "") -> None:
+        """Send a hold or a result to everyone; `words` holds the variables by language, `place` where more is to be read."""
         for person in self._people.plan.contacts:
-            texts = self._texts(person, purpose, f"{purpose}/{reason}", dict(words[person.language]))
+            texts = self._texts(person, purpose, f"{purpose}/{reason}", dict(words[person.language]), place=place)
             self._posting.reach(texts)
 
     # ------------------------------------------------------------ how it is sent
 
     def _texts(
-        self, person: Contact, purpose: Purpose, why: str, words: Mapping[str, str], *, gate: str | None = None, phase: str | None = None
+        self,
+        person: Contact,
+        purpose: Purpose,
+        why: str,
+        words: Mapping[str, str],
+        *,
+        gate: str | None = None,
+        phase: str | None = None,
+        place: str = "",
     ) -> list[Text]:
         """One text for each address of the person on each of their channels, best first: the first that is taken is enough.
 
@@ -97,7 +105,8 @@ class Notifier:
                 continue
             enough = purpose not in ASKS or plan.messages.private(channel)
             for number, address in enumerate(self._people.addresses(person, channel)):
-                message = OutboundMessage(f"{transaction}:{channel}:{number}", person.id, address, person.language, purpose, variables)
+                name = f"{transaction}:{channel}:{number}"
+                message = OutboundMessage(name, person.id, address, person.language, purpose, variables, place)
                 about = {"purpose": purpose, "gate": gate, "phase": phase, "contact": person.id, "channel": channel, "text": shown}
                 texts.append(Text(messenger, message, {**about, "transaction": transaction}, enough))
         return texts

@@ -19,6 +19,8 @@ class OutboundMessage:
     purpose: Literal["gate", "joint", "status", "escalation", "hold", "result"] = "status"
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Template variables, each at most 35 characters. May hold the reply code under `code`."""
+    place: str = ""
+    """Where more is to be read, for channels that may name it: carriers refuse addresses in texts."""
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,7 @@ def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, 
         arm_dead_man=life.arm,
         warm=grounds.warm,
         publish=lambda: records.publish(recorder.drill, report_dir),
+        place=str(report_dir / "index.html"),
     )
     return Kit(
         plan=plan,

@@ -47,6 +47,17 @@ def test_a_mail_says_what_the_text_says_and_how_to_answer(sink: MailSink) -> Non
     assert "drill ack d-1 --as lead --code 4821" in mail.get_content()
 
 
+def test_a_result_says_where_the_report_is(sink: MailSink) -> None:
+    variables = {"drill": "d", "outcome": "met", "rta": "3s", "rpa": "0s", "digest": "abc"}
+    message = OutboundMessage(
+        "d-1:result/end:lead:email:0", "lead", "lead@example.com", "en", "result", variables, "reports/d-1/index.html"
+    )
+
+    messenger(sink.port).send(message)
+
+    assert "Report: reports/d-1/index.html" in read(sink.mails[0]).get_content()
+
+
 def test_the_same_message_is_the_same_mail_and_a_drill_is_one_thread(sink: MailSink) -> None:
     for _ in range(2):
         messenger(sink.port).send(question("zh"))

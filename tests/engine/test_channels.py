@@ -113,6 +113,15 @@ def test_one_transaction_runs_over_all_channels() -> None:
     assert {fact.data["transaction"] for fact in post.drill.facts(Kind.MESSAGE_SENT)} == {"drill-1:status/b:lead"}
 
 
+def test_the_result_says_where_the_report_is() -> None:
+    post = Post(plan("email"))
+    outcome = {"outcome": "met", "rta": "3s", "rpa": "0s", "digest": "abc"}
+
+    post.notifier.announce("result", "end", {"en": outcome, "zh": outcome}, place="reports/drill-1/index.html")
+
+    assert [message.place for message in post.channels["email"].sent] == ["reports/drill-1/index.html"]
+
+
 def test_a_group_is_told_of_a_question_but_does_not_take_the_place_of_asking() -> None:
     post = Post(plan("chat", "sms"))
 
