@@ -137,6 +137,8 @@ def list_drills(*, as_json: bool) -> None:
                 "rto_met": report.rto.met,
             }
         )
+    versions = _stranded(records) if any(row["state"] in {"planned", "running", "held"} for row in rows) else {}
+    rows = [{**row, "needs_engine": versions.get(row["drill"])} for row in rows]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -145,6 +147,15 @@ def list_drills(*, as_json: bool) -> None:
     for row in rows:
         rta = f"{row['rta_s']:.1f} s" if row["rta_s"] is not None else "unmeasured"
         click.echo(f"{row['drill']:<44} {row['state']:<10} {row['mode']:<8} RTA {rta:<11} {row['at'][:19]}")
+        if row["needs_engine"]:
+            click.echo(f"  it waits for an engine of version {row['needs_engine']}: go on with that release")
+
+
+def _stranded(records: Records) -> dict[str, str]:
+    """Unfinished drills that need an engine of another version."""
+    from drill.wiring.serving import stranded
+
+    return stranded(records)
 
 
 @click.command()

@@ -91,7 +91,7 @@ class SiteLease:
     def _refusal(self, row: Lease) -> PreflightFailed:
         host, pid, _ = (*row.holder.split(":"), "?", "?", "?")[:3]
         state = self._records.progress(row.drill).state
-        what = f"is {state} on this site" if state == "held" else f"is running on this site (host {host}, pid {pid})"
+        what = "is on hold on this site" if state == "held" else f"is running on this site (host {host}, pid {pid})"
         return PreflightFailed(
             f"the drill {row.drill} {what}: {row.site}.",
             code="F051",
