@@ -15,6 +15,8 @@ from drill.model.routing import reach_of
 from drill.model.wording import render
 
 _LOG: Final = logging.getLogger(__name__)
+_TALKATIVE: Final = ("boto3", "botocore")
+"""Loggers that show whole requests when a program logs everything: numbers and codes stand in them."""
 _LIVES_S: Final = 300
 """A question that arrives later than this is of no use: the carrier may drop it."""
 
@@ -34,6 +36,9 @@ class AwsAccount:
         """A client that never repeats a call by itself: a send repeated is a text received twice."""
         import boto3
         from botocore.config import Config
+
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
         return boto3.client(
             service,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from drill.engine.people import People
 from drill.engine.posting import Posting, Text
 from drill.engine.record import Recorder
-from drill.model.channel_order import ordered, outcomes
+from drill.model.channel_order import Outcome, ordered, outcomes
 from drill.model.durations import format_duration
 from drill.model.events import Kind
 from drill.model.plan import Contact, Gate, PlannedPhase
@@ -20,12 +20,13 @@ _AND = {"en": " and ", "zh": "与"}
 
 
 class Notifier:
-    """The outgoing side of one drill's messages."""
+    """The outgoing side of one drill's messages. `past` is what became of those of earlier drills."""
 
-    def __init__(self, recorder: Recorder, people: People, messengers: Mapping[str, Messenger]) -> None:
+    def __init__(self, recorder: Recorder, people: People, messengers: Mapping[str, Messenger], *, past: Sequence[Outcome] = ()) -> None:
         self._recorder = recorder
         self._people = people
         self._messengers = messengers
+        self._past = past
         self._posting = Posting(recorder, people, messengers, parallel=people.plan.messages.order == "parallel")
 
     # ------------------------------------------------------------ what is said
@@ -96,7 +97,7 @@ class Notifier:
         variables = {name: fit(value) for name, value in words.items()}
         variables["drill"] = fit(getattr(plan.title, person.language))
         shown = render(purpose, person.language, {**variables, **({"code": MASKED_CODE} if "code" in variables else {})})
-        past = outcomes(self._posting.facts(Kind.MESSAGE_SENT, Kind.MESSAGE_DELIVERED))
+        past = [*self._past, *outcomes(self._posting.facts(Kind.MESSAGE_SENT, Kind.MESSAGE_DELIVERED))]
         transaction = f"{self._recorder.drill}:{why}:{person.id}"
         texts = []
         for channel in ordered(person.channels, person.id, past):

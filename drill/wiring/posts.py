@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from drill.model.channel_order import Outcome, outcomes
 from drill.model.errors import PreflightFailed
+from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.plan_channels import Abroad, Channel
 from drill.model.ports import Auditor, Messenger, ReplySource, Secrets
@@ -14,8 +16,11 @@ from drill.model.wording import Template
 
 if TYPE_CHECKING:
     from drill.adapters.sms_aws import AwsAccount
+    from drill.wiring.records import Records
 
 ALIYUN: Final = "dysmsapi.aliyuncs.com"
+_LOOK_BACK: Final = 5
+"""So many drills back, what became of messages says something about the channels of today."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,18 @@ def sends(plan: Plan, template: Template) -> bool:
         "status": any(phase.notify for phase in plan.all_phases()),
     }
     return template.language in languages and reasons.get(template.purpose, True)
+
+
+def past_outcomes(records: Records, drill: str, plan: Plan) -> list[Outcome]:
+    """What became of the messages of the last drills in the same mode, oldest first: a sandbox's carrier says nothing about a real one."""
+    earlier = [name for name in records.journal.drills() if name != drill][-_LOOK_BACK:]
+    kinds = frozenset({Kind.DRILL_PLANNED, Kind.MESSAGE_SENT, Kind.MESSAGE_DELIVERED})
+    found: list[Outcome] = []
+    for name in earlier:
+        facts = records.journal.read(name, kinds=kinds)
+        if facts and facts[0].data.get("plan", {}).get("mode") == plan.mode:
+            found += outcomes(facts)
+    return found
 
 
 def live_carrier(plan: Plan, secrets: Secrets) -> Carrier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -111,6 +112,19 @@ def test_every_messenger_takes_a_text_once_and_knows_nothing_of_others(way: Way)
     assert result.traceable == way.traceable
     assert result.provider
     assert way.number not in result.detail or not way.number
+
+
+def test_no_messenger_lets_a_number_or_a_code_into_a_log(way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    variables = {"drill": "d", "phase": "p", "state": "s", "within": "5m", "code": "739154"}
+    message = replace(text("d-1:gate/go:lead:x:0"), address=way.number, purpose="gate", variables=variables)
+    caplog.set_level(logging.DEBUG)
+
+    way.messenger.send(message)
+    way.messenger.look_up(message)
+
+    logged = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+    assert "739154" not in logged
+    assert not way.number or way.number.removeprefix("+86").removeprefix("+") not in logged
 
 
 @pytest.mark.parametrize("way", REAL, indirect=True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from drill.engine.notify import Notifier
 from drill.model.acknowledgement import Judgement
+from drill.model.channel_order import Outcome
 from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.plan_channels import Channel, Messages
@@ -180,6 +181,16 @@ def test_a_channel_that_failed_twice_in_a_row_is_tried_last() -> None:
     post.tell("c")
 
     assert post.sent()[3:] == [("email", "accepted")]
+
+
+def test_what_earlier_drills_saw_of_a_channel_counts_too() -> None:
+    post = Post(plan("sms", "email"))
+    failed = Outcome("lead", "sms", reached=False)
+    post.notifier = Notifier(post.drill.recorder, post.drill.people, post.channels, past=[failed, failed])
+
+    post.tell("b")
+
+    assert post.sent() == [("email", "accepted")]
 
 
 def test_a_crash_after_the_order_changed_does_not_tell_a_person_again() -> None:
