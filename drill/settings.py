@@ -19,6 +19,7 @@ DEFAULT_TTL_S: Final = 24.0
 """With a beat and a look every second, a dead engine's drill is taken over within 30 s."""
 SHORTEST_TTL_S: Final = 2.0
 WORKER: Final = "DRILL_WORKER"
+SESSION: Final = "PGAPPNAME"
 _KEY_BYTES = 32
 _PROJECT = Path(drill.__file__).resolve().parent.parent
 
@@ -34,6 +35,8 @@ class Settings:
     secrets_file: Path | None
     worker: str = ""
     """The name of this worker when several share the home; each has its own place in it, as if it were its own machine."""
+    session: str = ""
+    """What the database calls every connection of this engine, its tools' too, so that others can end them when it is dead."""
     ttl_s: float = DEFAULT_TTL_S
     """How long an engine that gives no sign of life counts as alive."""
 
@@ -50,7 +53,16 @@ class Settings:
         project = here if (here / "playbooks").is_dir() and (here / "terraform").is_dir() else _PROJECT
         url = os.environ.get("DRILL_DATABASE_URL") or f"sqlite:///{home / 'drill.sqlite'}"
         secrets_path = Path(secrets_file).expanduser() if secrets_file else None
-        return cls(home, reports, project, url, secrets_path, os.environ.get(WORKER, ""), _ttl_s(os.environ.get("DRILL_TTL")))
+        return cls(
+            home,
+            reports,
+            project,
+            url,
+            secrets_path,
+            os.environ.get(WORKER, ""),
+            os.environ.get(SESSION, ""),
+            _ttl_s(os.environ.get("DRILL_TTL")),
+        )
 
     @property
     def shared(self) -> bool:

@@ -55,6 +55,14 @@ class SqlRoll:
         with self._engine.begin() as connection:
             connection.execute(_workers.update().where(_workers.c.executor.in_(executors)).values(gone=True))
 
+    def cut_off(self, executors: Sequence[str]) -> None:
+        """End what the dead still hold in the database: a connection cut by the network keeps its locks for hours."""
+        if self._engine.dialect.name != "postgresql":
+            return
+        ending = sa.text("select pg_terminate_backend(pid) from pg_stat_activity where application_name = any(:names)")
+        with self._engine.connect() as connection:
+            connection.execute(ending, {"names": list(executors)})
+
     def dead_among(self, executors: Sequence[str], *, ttl_s: float) -> list[str]:
         """Those of them that are not enrolled, are marked gone, or have not beaten for `ttl_s`."""
         living = {row.executor for row in self.everyone() if not row.gone and row.age_s <= ttl_s}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -64,14 +64,14 @@ class SqlWorkspaces:
 
 
 class SharedTerraform(TerraformCli):
-    """As its parent, with one schema of the shared Postgres per workspace instead of a state file.
+    """As its parent, with one schema of the shared Postgres per workspace instead of a state file. `environment` has PG_CONN_STR.
 
     The database's own lock keeps two Terraforms of one workspace apart, whichever machines they run on. Terraform writes such a state only
     now and then and when it ends: one that is killed with its host leaves what it was making to the idempotent commands of the next.
     """
 
-    def __init__(self, home: Path, project: Path, mark: str, *, state_url: str, workspaces: SqlWorkspaces, grace_s: float = 30.0) -> None:
-        super().__init__(home, project, mark, {"PG_CONN_STR": state_url}, grace_s=grace_s)
+    def __init__(self, home: Path, project: Path, mark: str, *, environment: Mapping[str, str], workspaces: SqlWorkspaces) -> None:
+        super().__init__(home, project, mark, environment)
         self._workspaces = workspaces
 
     def _lay_out(self, workspace: Workspace, place: Path) -> Laid:

@@ -7,6 +7,7 @@ import platform
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from drill.adapters.database import database_engine, is_gone
 from drill.adapters.journal_sql import SqlJournal
 from drill.engine.schedule import Entry
 from drill.model.errors import JournalBroken
-from drill.settings import WORKER, Settings
+from drill.settings import SESSION, WORKER, Settings
 from drill.wiring.locks import engine_holder, engine_lock
 from drill.wiring.records import Records
 from drill.wiring.rolls import SERVER, living
@@ -26,6 +27,7 @@ SERVING = "serve"
 """Who holds the lock of a home whose SQLite database is served."""
 _PATIENCE_S = 600.0
 _RETRY_S = 1.0
+_NAME_LIMIT = 50
 
 
 def is_served(records: Records) -> bool:
@@ -95,10 +97,12 @@ def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: 
 def _settings(name: str | None) -> Settings:
     settings = Settings.load()
     name = name or settings.worker or (f"{platform.node()}-{os.getpid()}" if settings.shared else SERVING)
+    session = f"{name[:_NAME_LIMIT]}-{uuid.uuid4().hex[:8]}"
+    os.environ[SESSION] = session  # for every connection of this process and of what it starts
     if not settings.shared:  # one server per SQLite file, whose drills `drill resume` must find where they are
-        return settings
+        return replace(settings, session=session)
     os.environ[WORKER] = name  # observers and dead men of this worker keep their files beside its own
-    return replace(settings, worker=name)
+    return replace(settings, worker=name, session=session)
 
 
 def _records(settings: Settings, say: Callable[[str], None]) -> tuple[Records, SqlJournal]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.database import database_engine
 from drill.model.ports import Artifacts
-from drill.settings import Settings
+from drill.settings import SESSION, Settings
 
 if TYPE_CHECKING:
     from drill.adapters.terraform import TerraformCli
@@ -36,8 +36,9 @@ def open_terraform(settings: Settings) -> TerraformCli:
         return TerraformCli(settings.place, settings.project, settings.mark(), {})
     from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
 
+    environment = {"PG_CONN_STR": _state_url(settings), **({SESSION: settings.session} if settings.session else {})}
     workspaces = SqlWorkspaces(database_engine(settings.database_url))
-    return SharedTerraform(settings.place, settings.project, settings.mark(), state_url=_state_url(settings), workspaces=workspaces)
+    return SharedTerraform(settings.place, settings.project, settings.mark(), environment=environment, workspaces=workspaces)
 
 
 def _state_url(settings: Settings) -> str:

@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ import psutil
 from drill.adapters.ansible_leftovers import remove_own
 from drill.adapters.database import database_engine
 from drill.adapters.journal_sql import SqlJournal
+from drill.adapters.roll_sql import SqlRoll
 from drill.adapters.terraform_orphans import forget_runs
 from drill.engine.crew import DrillCrew
 from drill.engine.durable import DurableEngine
@@ -44,7 +44,7 @@ class Worker:
         self._manned: dict[str, Manned] = {}
         self._lock = threading.Lock()
         self._ending = threading.Event()
-        self.executor = f"{records.settings.worker or SERVER}-{uuid.uuid4().hex[:8]}"
+        self.executor = records.settings.session
         database = database_engine(records.settings.database_url)
         self._engine = DurableEngine(database, executor=self.executor, crew_of=self._crew_of, done=self._done, queued=DRILLS_AT_A_TIME)
         duties = Duties(owners=self._engine.owners, take_over=self._take_over, fence=self._fence)
@@ -110,6 +110,7 @@ class Worker:
 
     def _take_over(self, dead: Sequence[str]) -> None:
         self._say(f"engines found dead: {', '.join(dead)}; their drills are up for claim")
+        SqlRoll(self._records.database).cut_off(dead)
         self._engine.take_over(dead)
 
     def _fence(self, why: str) -> None:
