@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: drill test lint types rules unit bench crash clean install
+.PHONY: drill test lint types rules unit faults bench crash sweep clean install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
@@ -34,11 +34,19 @@ rules: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not sweep"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not sweep"
+
+# Strike a worker or its database in the middle of a drill, with another worker beside it; prints take-over times and the damage: none.
+faults: install
+	@$(BIN)/python -m pytest -s tests/serving/test_faults.py
 
 bench: install
 	@$(BIN)/python bench/ratio.py
 	@$(BIN)/python bench/overhead.py
+
+# The slow tests beside the crash sweep and the faults.
+sweep: install
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m sweep --ignore tests/crash --ignore tests/serving
 
 # Kill, or abort, a whole drill after every single fact and see that it ends as if nothing had happened: scripted, then the real sandbox.
 crash: install

@@ -27,8 +27,8 @@ from drill.model.ports import (
     Terraform,
 )
 from drill.settings import EnvironmentSecrets, Settings
-from drill.wiring.posts import Carrier, live_carrier, open_auditor, open_post
-from drill.wiring.stores import open_artifacts, open_terraform
+from drill.wiring.posts import Carrier, Post, live_carrier, open_auditor, open_post
+from drill.wiring.stores import forget_sandbox, open_artifacts, open_terraform
 
 if TYPE_CHECKING:
     from drill.adapters.probes import Probes
@@ -115,6 +115,7 @@ def clear_ground(settings: Settings) -> None:
 
     take_down(settings.home)
     end_tools_of_dead_engines(settings)
+    forget_sandbox(settings)
 
 
 def end_tools_of_dead_engines(settings: Settings) -> None:
@@ -187,15 +188,24 @@ def auditor_for(settings: Settings, plan: Plan) -> Auditor:
 
     Raises: PreflightFailed: a secret is not set (F010), the sandbox is not up (F041), or the provider audits nothing (F042).
     """
+    return open_auditor(plan, secrets_for(settings, plan), _carrier(settings, plan))
+
+
+def post_for(settings: Settings, plan: Plan) -> Post:
+    """How a plan's messages leave and come, without the rest of its world. Raises: PreflightFailed: as `auditor_for`."""
+    return open_post(plan, secrets_for(settings, plan), _carrier(settings, plan))
+
+
+def _carrier(settings: Settings, plan: Plan) -> Carrier:
     from drill.sandbox.world import Sandbox
 
     secrets = secrets_for(settings, plan)
     if not is_sandbox(plan):
-        return open_auditor(plan, secrets, live_carrier(plan, secrets))
+        return live_carrier(plan, secrets)
     sandbox = Sandbox.attach(settings.home)
     if sandbox is None:
         raise PreflightFailed("the sandbox is not up.", code="F041", fix="Run `drill sandbox up` first.")
-    return open_auditor(plan, secrets, _sandbox_carrier(sandbox, secrets))
+    return _sandbox_carrier(sandbox, secrets)
 
 
 def _keep(kept: Artifacts, drill: str, name: str, content: bytes) -> None:
