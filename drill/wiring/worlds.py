@@ -124,7 +124,8 @@ def end_tools_of_dead_engines(settings: Settings) -> None:
     from drill.adapters.terraform_orphans import end_orphans
 
     end_leftovers(settings.mark())
-    end_orphans(settings.home, settings.mark())
+    for place in (settings.home, *(settings.home / "workers").glob("*")):
+        end_orphans(place, settings.mark())
 
 
 def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: str | None) -> Sandbox:
