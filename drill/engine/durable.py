@@ -34,7 +34,7 @@ _THREADS = 128
 CrewOf = Callable[[str, Plan], Crew | None]
 """Opens what a drill works with, in this process; nothing when the drill was refused and has ended. Blocking."""
 _crew_of: CrewOf | None = None
-_done: Callable[[str], None] = lambda _drill: None
+_done: Callable[[str], None] | None = None
 _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="node")
 
 
@@ -58,16 +58,18 @@ class _DurableSlots:
 
 @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)  # type: ignore[untyped-decorator]
 async def _drill_v1(drill: str, plan: dict[str, Any]) -> Result:
-    if _crew_of is None:
+    crew_of, done = _crew_of, _done
+    if crew_of is None or done is None:
         raise RuntimeError("the engine was launched without a crew")
     loop, parsed = asyncio.get_running_loop(), Plan.model_validate(plan)
-    crew = await loop.run_in_executor(_threads, _crew_of, drill, parsed)
+    crew = await loop.run_in_executor(_threads, crew_of, drill, parsed)
     if crew is None:
         return {"status": "refused"}
     try:
         return await Conductor(parsed, slots=_DurableSlots(), crew=crew).conduct()
     finally:
-        await loop.run_in_executor(_threads, _done, drill)
+        if _done is not None:
+            await loop.run_in_executor(_threads, done, drill)
 
 
 class DurableEngine:
@@ -81,7 +83,7 @@ class DurableEngine:
     def __init__(
         self, database: sa.Engine, *, executor: str, crew_of: CrewOf, done: Callable[[str], None] = lambda _drill: None, queued: int = 0
     ) -> None:
-        global _crew_of, _done  # noqa: PLW0603 - DBOS finds workflows by module-level functions; this is their only way to a crew
+        global _crew_of, _done  # DBOS finds workflows by module-level functions; this is their only way to a crew
         _crew_of, _done = crew_of, done
         self._queued = queued
         config: DBOSConfig = {
