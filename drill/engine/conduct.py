@@ -81,8 +81,8 @@ class Conductor:
             if after != "hold":
                 return after
             chosen = await self._once(f"{part}/{turn}/hold", partial(self._crew.hold, part, turn))
-            if part == "drill" and chosen["verb"] == "failback":
-                return "failback"
+            if part == "drill" and chosen["verb"] in {"failback", "undo"}:
+                return str(chosen["verb"])
             turn += 1
 
 

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drill.engine.attempt import Result, StepRunner, bug
+from drill.engine.attempt import Result, StepRunner
 from drill.engine.conduct import Part
 from drill.engine.gate import GateKeeper
 from drill.engine.notify import Notifier
 from drill.engine.people import People
-from drill.engine.preflight import Preflight, healthy
+from drill.engine.preflight import Preflight
 from drill.engine.record import Recorder
 from drill.engine.result_words import result_words
+from drill.engine.second_look import SecondLook
 from drill.engine.undo import Undoer
-from drill.model.errors import DrillError, JournalBroken, StepError
+from drill.model.channel_order import Outcome
+from drill.model.errors import StepError
 from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Auditor, GuardRunner, Messenger, Secrets, World
@@ -33,7 +35,6 @@ _HOLD_REASONS: Mapping[str, Mapping[str, str]] = {
     "engine": {"en": "a step failed", "zh": "有步骤未成功"},
 }
 _ASKED: Mapping[str, str] = {"en": "a step needs your decision", "zh": "有步骤需要您决定"}
-_STEADY_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Kit:
     hooks: Hooks
     guards: GuardRunner | None = None
     """Looks at the guards that are no probes; only a plan without such guards needs none."""
+    past: Sequence[Outcome] = ()
+    """What became of the messages of earlier drills, oldest first."""
     auditor: Auditor | None = None
     """Knows what the provider's audit says of the plan's texts; nothing where no provider audits them."""
 
@@ -93,7 +96,8 @@ class DrillCrew:
             tell_asked=self._tell_asked,
         )
         self._undoer = Undoer(self._runner)
-        self.notifier = Notifier(kit.recorder, kit.people, kit.messengers)
+        self._second_look = SecondLook(self._runner)
+        self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
         self._preflight = Preflight(self._runner, secrets=kit.secrets, guards=kit.guards, auditor=kit.auditor)
         self.settled = threading.Event()
@@ -180,7 +184,8 @@ class DrillCrew:
             stays = part == "failback" or progress.no_return or progress.hold_wanted
             return "hold" if stays and not progress.taken_back else "undo"
 
-        return {"status": "ok", "next": self._recorder.look(choose)}
+        decided = part == "drill" and self._recorder.look(lambda progress: not progress.abort and progress.decision == "failback")
+        return {"status": "ok", "next": self._way_home() if decided else self._recorder.look(choose)}
 
     def hold(self, part: Part, turn: int) -> Result:
         if self._recorder.look(lambda progress: bool(progress.abort) and not progress.held and not progress.taken_back):
@@ -194,20 +199,20 @@ class DrillCrew:
             self._recorder.clock.sleep(_HOLD_POLL_S)
         self.settled.clear()
         verb = self._recorder.look(lambda progress: progress.decision)
-        return {"status": "ok", "verb": "undo" if part == "drill" and verb == "failback" and self._nothing_promoted() else verb}
+        return {"status": "ok", "verb": self._way_home() if part == "drill" and verb == "failback" else verb}
 
-    def _nothing_promoted(self) -> bool:
-        """Whether each promote that was started can be seen not to have happened: then the way home is the undos."""
+    def _way_home(self) -> str:
+        """By failback, or by the undos when each promote that was started can be seen not to have come about."""
         for step in (step for step in self._plan.steps() if step.no_return):
             row = self._recorder.look(lambda progress: progress.step(step.id))  # noqa: B023 - called at once
             try:
                 if row.state == "succeeded" or (
                     row.attempts and not self._kinds[step.kind].preview(self._runner.resolve(step), self._world)
                 ):
-                    return False
+                    return "failback"
             except StepError:
-                return False  # it cannot be told: take the careful way
-        return True
+                return "failback"  # it cannot be told: what was promoted must go home, and to what was not it does no harm
+        return "undo"
 
     def _stand_still(self, part: Part) -> None:
         number, reason, undos = self._recorder.look(lambda progress: (progress.holds + 1, progress.abort, progress.undos()))
@@ -247,38 +252,13 @@ class DrillCrew:
     # ------------------------------------------------------------ the end
 
     def finish(self) -> Result:
-        left = [*self._not_undone(), *self._second_look(), *self._unsteady()]
+        left = self._second_look.left()
         abort, undone = self._recorder.look(lambda progress: (progress.abort, not progress.failback))
         if undone:
             declined = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
             return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
         report = self._hooks.publish()
         return self._end("finished", exit_code_for("finished", rto=report.rto, rpo=report.rpo, left=left), left=left)
-
-    def _not_undone(self) -> list[str]:
-        failed = self._recorder.look(lambda progress: [step for step, row in progress.steps.items() if row.undone == "failed"])
-        return [f"the undo of {step} failed" for step in failed]
-
-    def _second_look(self) -> list[str]:
-        """What is still there of what the steps made: clean-up is proven, not assumed."""
-        left: list[str] = []
-        for planned in self._plan.steps():
-            if self._recorder.look(lambda progress: progress.step(planned.id).attempts) == 0:  # noqa: B023 - called at once
-                continue
-            try:
-                left += self._kinds[planned.kind].leftovers(self._runner.resolve(planned), self._world, self._recorder.drill, planned.id)
-            except JournalBroken:
-                raise
-            except Exception as error:  # noqa: BLE001 - said to a person as something left; a bug in one look must not keep the others undone
-                known = error if isinstance(error, DrillError) else bug(error)
-                left.append(f"{planned.id} could not be looked at again: {known}")
-        return left
-
-    def _unsteady(self) -> list[str]:
-        if self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values())):
-            return []
-        sick = [probe for probe in self._plan.steady_state if not healthy(probe, self._world, patience_s=_STEADY_PATIENCE_S)]
-        return [f"the steady state is not back: {probe} does not answer well" for probe in sick]
 
     def _end(self, outcome: str, exit_code: int, *, left: Sequence[str], reason: str = "") -> Result:
         self._hooks.stop_observer()
@@ -289,9 +269,8 @@ class DrillCrew:
         ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
         report = self._hooks.publish()
         if outcome != "refused":
-            self.notifier.announce(
-                "result", "end", {language: result_words(report, language) for language in ("en", "zh")}, place=self._hooks.place
-            )
+            words = {language: result_words(report, language) for language in ("en", "zh")}
+            self.notifier.announce("result", "end", words, place=self._hooks.place)
             self._hooks.publish()
         self.settled.set()
         return {"status": "ok", "exit_code": ended.data["exit_code"]}

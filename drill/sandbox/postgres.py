@@ -24,6 +24,7 @@ port = {port}
 cluster_name = '{cluster}'
 unix_socket_directories = ''
 shared_buffers = '32MB'
+dynamic_shared_memory_type = mmap
 wal_level = replica
 max_wal_senders = 10
 max_replication_slots = 10

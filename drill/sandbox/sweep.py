@@ -14,6 +14,7 @@ from drill.model.errors import Fatal
 from drill.sandbox.layout import POINTER, Layout, home_mark, read_json
 from drill.sandbox.postgres import MARK
 from drill.sandbox.processes import Identity, end, identify
+from drill.sandbox.shared_memory import free_segments
 
 _SERVERS = ("postgres", "pg_", "initdb")
 
@@ -63,7 +64,8 @@ def end_all(mark: str, token: str = "", *, timeout_s: float = 10.0) -> int:
 
 
 def remove_state(layout: Layout, home: Path) -> None:
-    """Remove a sandbox's directory, and the home's pointer when it is to this one."""
+    """Remove a sandbox's directory and shared memory, and the home's pointer when it is to this one."""
+    free_segments(layout.state)
     for _ in range(20):  # a process that was killed may still be writing its last file
         shutil.rmtree(layout.state, ignore_errors=True)
         if not layout.state.exists():

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
-from drill.model.errors import Fatal
+from drill.model.errors import Fatal, StepError
 from drill.model.playbooks import outputs_of, play
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
@@ -82,11 +82,21 @@ class DatabasePromote(Step[DatabasePromoteParams]):
         }
 
     def undo(self, params: DatabasePromoteParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
+        if self._still_standby(params, world):
+            attempt.progress(f"the database of {undo['site']} was never promoted")
+            return
         raise Fatal(
             f"the database of {undo['site']} was promoted; a promotion cannot be taken back.",
             code="A234",
             fix="It goes home by failback: 'drill failback'.",
         )
+
+    def _still_standby(self, params: DatabasePromoteParams, world: World) -> bool:
+        """Whether it can be seen that the promotion never came about; what cannot be seen counts as promoted."""
+        try:
+            return bool(self.preview(params, world))
+        except StepError:
+            return False
 
 
 def _variables(params: DatabasePromoteParams, world: World) -> dict[str, Any]:

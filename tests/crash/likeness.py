@@ -38,6 +38,7 @@ def likeness(report: Report, *, cut_off: Collection[str] = ()) -> dict[str, Any]
     kept["findings"] = sorted((_without(row, "at_s") for row in body["findings"] if row["code"] not in _OF_THE_CRASH), key=str)
     kept["rto"] = {**kept["rto"], "why": _masked(body["rto"]["why"])}
     kept["rpo"] = {**kept["rpo"], "why": _masked(body["rpo"]["why"]), "acknowledged_rows": body["rpo"]["acknowledged_rows"] > 0}
+    kept["promises"] = [_without(row, "why") for row in body["promises"]]
     timeless: dict[str, Any] = _timeless(kept)
     return timeless
 

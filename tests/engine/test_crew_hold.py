@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal
 from drill.model.events import Kind
 from drill.model.ports import Attempt
@@ -158,3 +159,15 @@ def test_another_life_sends_no_text_and_opens_no_phase_twice() -> None:
     opened = [fact.data["phase"] for fact in troupe.stage.facts(Kind.PHASE_OPENED)]
     assert len(texts) == len(set(texts)) == 5
     assert opened == ["go", "a", "b", "c", "home"]
+
+
+def test_failback_of_a_promote_that_never_came_about_is_the_undos() -> None:
+    troupe = held()
+    troupe.stage.step.effects = [Effect(verb=Verb.UPDATE, target="standby/database")]
+    troupe.stage.decide("failback")
+
+    result = troupe.next_life().play()
+
+    assert result["exit_code"] == 4
+    assert [step for step, _ in troupe.stage.step.undone] == ["a.x"]
+    assert "home.y" not in troupe.ran()

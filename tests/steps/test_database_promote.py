@@ -138,3 +138,12 @@ def test_the_way_back_is_written_down_first_and_is_failback() -> None:
         DatabasePromote().undo(PARAMS, world_with(refused), attempt, attempt.undo)
 
     assert caught.value.code == "A234"
+
+
+def test_a_promotion_that_never_came_about_needs_no_way_back() -> None:
+    attempt = FakeAttempt()
+    still_standby = FakeAnsible(PlayResult("successful", {"pg_promote": {"already_promoted": False}}, 0, ()))
+
+    DatabasePromote().undo(PARAMS, world_with(still_standby), attempt, {"undo": "failback", "site": "standby"})
+
+    assert attempt.said == [("the database of standby was never promoted", {})]
