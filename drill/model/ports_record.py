@@ -48,7 +48,7 @@ class Journal(Protocol):
         """Ids of every drill, oldest first."""
 
     def head(self, drill: str) -> tuple[int, str]:
-        """`seq` and digest of the last fact, as kept beside the facts: what a cut tail is noticed by. An unknown drill has 0 and GENESIS."""
+        """`seq` and digest of the last fact, as kept beside the facts: what a cut tail is noticed by. An unknown drill: 0 and GENESIS."""
 
     def take_token(self, drill: str) -> int:
         """A fencing token above every earlier one; from now on writes that carry an older one are refused."""

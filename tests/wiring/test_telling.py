@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_drill_on_its_way_has_nothing_to_tell(kind: Kind, tmp_path: Path) -> N
 def test_a_drill_is_told_once_everyone_was_texted_its_result(tmp_path: Path) -> None:
     records, drill = records_until(Kind.DRILL_FINISHED, tmp_path)
     for person in records.plan(drill).contacts:
-        about = {"purpose": "result", "gate": None, "phase": None, "contact": person.id, "channel": "sms", "text": "done"}
+        about: dict[str, Any] = {"purpose": "result", "gate": None, "phase": None, "contact": person.id, "channel": "sms", "text": "done"}
         records.recorder(drill).say(Kind.MESSAGE_SENT, f"message/{person.id}", message=person.id, state="accepted", code="OK", **about)
 
     assert told(records, drill)
