@@ -27,6 +27,7 @@ from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
 from drill.wiring.locks import engine_lock
 from drill.wiring.observers import DrillObserver
+from drill.wiring.posts import past_outcomes
 from drill.wiring.records import Records
 from drill.wiring.rolls import enrolled
 from drill.wiring.trust import trusted
@@ -208,6 +209,7 @@ def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, 
         hooks=hooks,
         guards=guards_of(grounds),
         auditor=grounds.auditor,
+        past=past_outcomes(records, recorder.drill, plan),
     )
 
 
