@@ -14,10 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from drill.engine.observe_streams import heartbeats
 from drill.model.plan import Plan
@@ -28,6 +31,8 @@ _PROJECT = _HERE.parent
 _SCENARIO = _PROJECT / "scenarios" / "sandbox-region-outage.yaml"
 _NO_WAITING = ("--set", "defaults.acknowledge.blocking=false")
 _ONE_RUN_S = 180
+_QUIET_WITHIN_S = 60.0
+_QUIET_PERCENT = 15.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,17 @@ def phase_of(facts: Sequence[Mapping[str, Any]]) -> float:
 
 def pair() -> tuple[Run, Run]:
     """The drill and, right after it, the floor; both lose the site at the same moment between two beats of the detector."""
+    wait_for_quiet()
     by_engine = drill()
+    wait_for_quiet()
     return floor(by_engine.phase), by_engine
+
+
+def wait_for_quiet() -> None:
+    """Wait until others leave the processors alone, at most a minute: what they take is taken from one side of a pair only."""
+    until_s = time.monotonic() + _QUIET_WITHIN_S
+    while psutil.cpu_percent(interval=1.0) > _QUIET_PERCENT and time.monotonic() < until_s:
+        continue
 
 
 def told(name: str, ratios: Sequence[float]) -> tuple[float, str]:
