@@ -52,10 +52,6 @@ def test_of_a_long_gap_the_newest_are_told_one_by_one_and_the_older_ones_counted
 def test_looking_in_pieces_finds_the_same_due_times_as_looking_once(cuts: list[int]) -> None:
     moments = [START, *(START + timedelta(minutes=cut) for cut in sorted(cuts))]
 
-    pieces = [
-        at
-        for low, high in pairwise(moments)
-        for at in due_between("*/7 * * * *", "UTC", after=low, until=high, limit=999)[0]
-    ]
+    pieces = [at for low, high in pairwise(moments) for at in due_between("*/7 * * * *", "UTC", after=low, until=high, limit=999)[0]]
 
     assert pieces == due_between("*/7 * * * *", "UTC", after=START, until=moments[-1], limit=999)[0]
