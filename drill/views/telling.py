@@ -64,6 +64,7 @@ _TELLERS: Final[Mapping[Kind, _Teller]] = {
     Kind.STEP_SUCCEEDED: _step("succeeded"),
     Kind.STEP_FAILED: lambda d: Telling("step", str(d["step"]), _with_fix(d, "FAILED" + _again(d))),
     Kind.STEP_RETRY_SCHEDULED: lambda d: Telling("step", str(d["step"]), f"tries again in {length(d['wait_s'])}"),
+    Kind.STEP_ASKED: lambda d: Telling("step", str(d["step"]), f"ASKS A PERSON: {d['why']}; `drill retry` or `drill skip`"),
     Kind.STEP_SKIPPED: lambda d: Telling("step", str(d["step"]), f"skipped {d['reason']}"),
     Kind.STEP_INTERRUPTED: _step("interrupted"),
     Kind.UNDO_DONE: lambda d: Telling("undo", str(d["step"]), "done"),

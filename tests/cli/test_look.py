@@ -25,7 +25,7 @@ def test_a_home_without_drills_says_so(drill: Drill, command: str) -> None:
 
     assert said.code == 2
     assert "U012" in said.err
-    assert "There is none yet." in said.err
+    assert "Start one with `drill run SCENARIO`." in said.err
 
 
 def test_a_list_of_no_drills_says_how_to_run_one(drill: Drill) -> None:
@@ -36,7 +36,7 @@ def test_a_list_of_no_drills_says_how_to_run_one(drill: Drill) -> None:
 def test_a_drill_that_does_not_exist_is_answered_with_those_that_do(drill: Drill) -> None:
     told = tell()
 
-    assert f"There are: {told}." in drill("show", "friday").err
+    assert f"The newest are: {told}." in drill("show", "friday").err
 
 
 def test_status_says_where_every_step_stands(drill: Drill) -> None:

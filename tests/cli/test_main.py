@@ -70,9 +70,9 @@ def test_an_error_is_one_line_with_its_code_and_what_to_do(drill: Drill) -> None
 
     assert said.code == 2
     assert said.out == ""
-    assert said.err.startswith("error: [U012] no drill 'friday' in ")
+    assert said.err.startswith("error: [U012] there is no drill in ")
     assert said.err.count("\n") == 1
-    assert "See `drill list`." in said.err
+    assert "Start one with `drill run SCENARIO`." in said.err
 
 
 def test_an_error_for_machines_is_one_json_object_on_standard_output(drill: Drill) -> None:

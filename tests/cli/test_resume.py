@@ -31,6 +31,16 @@ def say(name: str, kind: Kind, **data: Any) -> None:
     journal().append(name, [Draft(kind, "engine", f"{kind}/test", data, now, 9000.0, "boot/9")])
 
 
+def texted(name: str, purpose: str) -> str:
+    """The same drill, after everyone was texted how it stands."""
+    for contact in ("oncall", "lead", "manager"):
+        about = {"purpose": purpose, "gate": None, "phase": None, "contact": contact, "channel": "sms", "text": "…"}
+        data = {"message": f"{purpose}:{contact}", "state": "accepted", "code": "OK", **about}
+        at = datetime.now(UTC)
+        journal().append(name, [Draft(Kind.MESSAGE_SENT, "engine", f"message/test/{purpose}/{contact}", data, at, 9000.0, "boot/9")])
+    return name
+
+
 class Elsewhere:
     """An engine of another process, as far as a command can tell: it holds the lock and ends the drill when asked to."""
 
@@ -56,7 +66,7 @@ class Elsewhere:
 
 @pytest.mark.parametrize("verb", _VERBS)
 def test_a_drill_that_has_ended_cannot_be_moved(drill: Drill, verb: str) -> None:
-    told = tell()
+    told = texted(tell(), "result")
 
     said = drill(verb, told)
 
@@ -75,7 +85,7 @@ def test_only_a_drill_on_hold_can_be_decided(drill: Drill, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["resume", "abort"])
 def test_a_drill_on_hold_waits_for_a_choice_and_not_for_more_of_the_same(drill: Drill, verb: str) -> None:
-    told = tell(Story(every_s=0.5, ending="held"))
+    told = texted(tell(Story(every_s=0.5, ending="held")), "hold")
     before = len(journal().read(told))
 
     said = drill(verb, told)
