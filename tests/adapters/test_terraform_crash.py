@@ -221,7 +221,7 @@ def test_after_a_kill_the_next_engine_ends_what_is_left_and_builds_each_server_o
 
 
 def test_after_a_kill_an_abort_destroys_what_was_half_made(place: Place) -> None:
-    killed(place, "--after", "60", when=lambda: len(place.instances()) == 2)
+    killed(place, "--after", "20", when=lambda: len(place.instances()) == 2)
 
     assert len(place.cli.resources(place.workspace(""))) == 2
     place.destroy()
