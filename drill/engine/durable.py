@@ -17,6 +17,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, Enque
 
 from drill.engine.attempt import Result
 from drill.engine.conduct import Conductor, Crew
+from drill.model.errors import JournalBroken
 from drill.model.plan import Plan
 
 APPLICATION_VERSION = "drill-engine-1"
@@ -35,11 +36,14 @@ CrewOf = Callable[[str, Plan], Crew | None]
 """Opens what a drill works with, in this process; nothing when the drill was refused and has ended. Blocking."""
 _crew_of: CrewOf | None = None
 _done: Callable[[str], None] | None = None
+_unwritten: dict[str, str] = {}
+"""Why a drill was given up that the database cannot be told of: it may be the database that failed."""
 _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="node")
 
 
 class _DurableNode:
-    def __init__(self, name: str) -> None:
+    def __init__(self, drill: str, name: str) -> None:
+        self._drill = drill
         self._name = name
         self._reservation = DBOS.reserve_step()
 
@@ -47,13 +51,20 @@ class _DurableNode:
         async def work() -> Result:
             return await asyncio.get_running_loop().run_in_executor(_threads, body)
 
-        result: Result = await self._reservation.run_async({"name": self._name}, work)
+        try:
+            result: Result = await self._reservation.run_async({"name": self._name}, work)
+        except (JournalBroken, sa.exc.DBAPIError) as error:
+            _unwritten.setdefault(self._drill, str(error).partition("\n")[0])
+            raise
         return result
 
 
 class _DurableSlots:
+    def __init__(self, drill: str) -> None:
+        self._drill = drill
+
     def reserve(self, name: str) -> _DurableNode:
-        return _DurableNode(name)
+        return _DurableNode(self._drill, name)
 
 
 @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)  # type: ignore[untyped-decorator]
@@ -66,7 +77,7 @@ async def _drill_v1(drill: str, plan: dict[str, Any]) -> Result:
     if crew is None:
         return {"status": "refused"}
     try:
-        return await Conductor(parsed, slots=_DurableSlots(), crew=crew).conduct()
+        return await Conductor(parsed, slots=_DurableSlots(drill), crew=crew).conduct()
     finally:
         if _done is not None:
             await loop.run_in_executor(_threads, done, drill)
@@ -123,13 +134,16 @@ class DurableEngine:
 
     def play(self, drill: str, plan: Plan) -> None:
         """Begin a drill; go on with it when it has begun; give it another life when a bug had ended it."""
+        _unwritten.pop(drill, None)
         life = self._life(drill)
         if life == 0 or self._status(drill, life) == "ERROR":
             with SetWorkflowID(_workflow_id(drill, life + 1)):
                 DBOS.start_workflow(_drill_v1, drill, plan.model_dump(mode="json"))
 
     def failure(self, drill: str) -> str:
-        """Why the engine gave the drill up, or an empty text: set only for a bug of ours."""
+        """Why the engine gave the drill up, or an empty text: a bug of ours, or a database that takes nothing more."""
+        if drill in _unwritten:
+            return _unwritten[drill]
         life = self._life(drill)
         status = DBOS.get_workflow_status(_workflow_id(drill, life)) if life else None
         return str(status.error) if status is not None and status.error is not None else ""

@@ -1,7 +1,8 @@
 """One life of the durable engine as a process of its own, for tests that kill it: `python -m tests.engine.durable_life HOME DRILL`.
 
 Every body of a node writes a fact under the token of its life, then adds a line to HOME/log. HOME/die names the line after which the
-process ends as if killed; HOME/bug names the line at which a node raises; the gate waits while HOME/hold exists.
+process ends as if killed; HOME/bug names the line at which a node raises; HOME/shut names the line after which the database takes
+nothing more from this life; the gate waits while HOME/hold exists.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
 
 from drill.adapters.clock import SystemClock
 from drill.adapters.database import sqlite_engine
@@ -32,6 +36,10 @@ PLAN = plan_of(
 )
 
 
+def _read_only(connection: Any, _record: Any, _proxy: Any) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
 class LoggingCrew:
     """Writes a fact and a line per body, and dies or raises where it is told to."""
 
@@ -51,6 +59,8 @@ class LoggingCrew:
             log.write(f"{what}\n")
         if self._named("bug") == what:
             raise KeyError(what)
+        if self._named("shut") == what:
+            sa.event.listen(sa.pool.Pool, "checkout", _read_only)
         if self._named("die") == what:
             os._exit(KILLED)
         return {"status": "ok", "what": what}

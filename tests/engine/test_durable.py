@@ -17,6 +17,7 @@ from tests.engine.durable_life import KILLED, PLAN
 
 _PROJECT = Path(__file__).parents[2]
 _ONE_LIFE_S = 40
+_GIVES_UP_WITHIN_S = 15
 
 
 class Machine:
@@ -26,9 +27,9 @@ class Machine:
         self.home = home
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def live(self, *, die: str = "", bug: str = "", drill: str = "drill-1") -> int:
+    def live(self, *, die: str = "", bug: str = "", shut: str = "", drill: str = "drill-1") -> int:
         """One process; returns its exit code."""
-        for name, text in (("die", die), ("bug", bug)):
+        for name, text in (("die", die), ("bug", bug), ("shut", shut)):
             (self.home / name).write_text(text, encoding="utf-8")
         (self.home / "finished").unlink(missing_ok=True)
         return subprocess.run(self.argv(drill), cwd=_PROJECT, timeout=_ONE_LIFE_S, check=False, capture_output=True).returncode
@@ -87,6 +88,20 @@ def test_a_drill_that_a_bug_ended_gets_another_life_when_the_bug_is_gone(machine
     assert machine.live() == 0
 
     assert "c.w" in told
+    assert machine.failure() == ""
+    assert machine.log()[-1] == "finish"
+
+
+def test_a_drill_whose_database_takes_nothing_more_is_given_up_at_once_and_goes_on_when_it_does_again(machine: Machine) -> None:
+    began_s = time.monotonic()
+    assert machine.live(shut="b.z") == 0
+    told, took_s = machine.failure(), time.monotonic() - began_s
+
+    assert machine.live() == 0
+
+    assert "readonly database" in told
+    assert "\n" not in told
+    assert took_s < _GIVES_UP_WITHIN_S
     assert machine.failure() == ""
     assert machine.log()[-1] == "finish"
 
