@@ -10,6 +10,8 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
+from drill.model.errors import JournalBroken
+
 T = TypeVar("T")
 _BUSY_TIMEOUT_MS = 30_000
 _UNIXEPOCH_SUBSEC_SINCE = (3, 42)
@@ -32,9 +34,14 @@ def sqlite_engine(path: Path, *, pool: int = 20) -> sa.Engine:
     """An engine on one SQLite file: write-ahead log, every commit on disk, writers queue for 30 s.
 
     The durable engine asks for `unixepoch('subsec')`, which SQLite before 3.42 answers with NULL; a function of the same name fills in.
+    Raises: JournalBroken: the folder of the file cannot be made (J022).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{path}", pool_size=pool, max_overflow=0, pool_timeout=30)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the journal's folder {path.parent} cannot be used: {error.strerror}."
+        raise JournalBroken(what, code="J022", fix="Point DRILL_HOME at a directory that you can write.") from error
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), pool_size=pool, max_overflow=0, pool_timeout=30)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
