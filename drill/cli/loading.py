@@ -21,13 +21,20 @@ def scenario_files(paths: Sequence[Path]) -> Iterator[Path]:
     Raises: UsageError: a folder holds no scenario.
     """
     for path in paths:
-        if not path.is_dir():
+        if not _is_folder(path):
             yield path
             continue
         found = [file for file in sorted(path.rglob("*.y*ml")) if file.suffix in (".yaml", ".yml") and _is_scenario(file)]
         if not found:
             raise UsageError(f"there is no scenario in {path}.", fix="A scenario is a .yaml file with the key 'scenario'.")
         yield from found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a name too long, for one: reading it says so, as a finding
 
 
 def _is_scenario(file: Path) -> bool:

@@ -89,6 +89,13 @@ def test_check_takes_a_folder_and_passes_shared_files_over(tmp_path: Path) -> No
     assert result.return_value == 2
 
 
+def test_a_path_that_no_file_can_have_is_a_finding(tmp_path: Path) -> None:
+    result = _run(check, tmp_path / f"{'x' * 300}.yaml")
+
+    assert result.return_value == 2
+    assert "[S001]" in result.output
+
+
 def test_check_of_an_unsafe_scenario_says_where_and_is_a_refusal() -> None:
     result = _run(check, _SANDBOX, "--set", "phases.traffic.steps.switch.dns.switch.ttl=61s")
 
