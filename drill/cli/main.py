@@ -129,11 +129,21 @@ def exit_code_of(error: DrillError) -> int:
     return next((code for kind, code in table if isinstance(error, kind)), EXIT_USAGE)
 
 
+def _open_closed_streams() -> None:
+    """Put the null device where a standard stream is closed; else the next file we open would take its number, and its output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    _open_closed_streams()
     as_json = "--json" in sys.argv
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="drill", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)

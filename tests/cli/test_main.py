@@ -161,6 +161,22 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert done.stdout.startswith('{"drill"')
 
 
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error_and_no_file_of_ours_takes_its_place(closed: str, tmp_path: Path) -> None:
+    tell()
+    seen = tmp_path / "seen"
+    look_at_it = (
+        f"import os, sys; from drill.cli.main import main; sys.argv = ['drill', 'list']\n"
+        f"try: main()\nfinally: os.symlink(os.readlink('/proc/self/fd/1'), {str(seen)!r})"
+    )
+
+    done = subprocess.run(["bash", "-c", f'{sys.executable} -c "$0" {closed}', look_at_it], cwd=_PROJECT, timeout=30, check=False)
+
+    assert done.returncode == 0
+    assert seen.readlink() == Path(os.devnull)
+
+
 # ---------------------------------------------------------------- help
 
 
