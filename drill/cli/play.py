@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from drill.cli.follow import follow_drill, mute
+from drill.model.errors import DrillError, JournalBroken
 from drill.model.events import Fact, Kind
 
 if TYPE_CHECKING:
+    from drill.model.report import Report
     from drill.wiring.records import Records
     from drill.wiring.sessions import Session
 
@@ -55,7 +57,7 @@ def _stands(records: Records, drill: str) -> Fact | None:
 
 
 def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> int:
-    report = records.publish(drill, place)
+    report, unwritten = _published(records, drill, place)
     if ended.kind is Kind.DRILL_HELD:
         say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself; what serves goes on serving.")
         turned = records.progress(drill).no_return
@@ -63,9 +65,28 @@ def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Calla
         say(f"{back}, `drill proceed {drill}` goes on.")
     for what in ended.data["left"] if ended.kind is Kind.DRILL_FINISHED else ():
         say(f"left for a person: {what}")
-    say(f"report: {place / 'index.html'}")
+    say(f"report: {place / 'index.html'}" if unwritten is None else f"no report: `drill report {drill} -o PATH` renders it elsewhere")
     say(report.summary.en)
-    return _leave(EXIT_HELD if ended.kind is Kind.DRILL_HELD else int(ended.data["exit_code"]))
+    return _leave(_exit_code(ended, written=unwritten is None))
+
+
+def _published(records: Records, drill: str, place: Path) -> tuple[Report, DrillError | None]:
+    """The result, and why its files could not be written. Raises: JournalBroken: the record cannot be read."""
+    try:
+        return records.publish(drill, place), None
+    except JournalBroken:
+        raise
+    except DrillError as error:
+        click.echo(f"error: {error}", err=True)
+        return records.report(drill), error
+
+
+def _exit_code(ended: Fact, *, written: bool) -> int:
+    """A drill without its report is not over: a person must have it rendered again."""
+    if ended.kind is Kind.DRILL_HELD:
+        return EXIT_HELD
+    code = int(ended.data["exit_code"])
+    return code if written or code > 1 else EXIT_HELD
 
 
 def _leave(code: int) -> int:

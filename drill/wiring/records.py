@@ -113,14 +113,16 @@ class Records:
         return points[-_TREND_LENGTH:]
 
     def publish(self, drill: str, directory: Path) -> Report:
-        """Write index.html, report.json and facts.jsonl of a drill; each file appears whole or not at all."""
+        """Write index.html, report.json and facts.jsonl of a drill; each file appears whole or not at all.
+
+        Raises: DrillError: the directory cannot be made or written (D020).
+        """
         from drill.adapters.report_files import write_facts, write_whole
         from drill.views.html import render_html
         from drill.views.jsonview import render_json
 
         facts = self.journal.read(drill)
         report = self.report(drill, facts)
-        directory.mkdir(parents=True, exist_ok=True)
         write_facts(directory / "facts.jsonl", facts)
         write_whole(directory / "report.json", render_json(report))
         write_whole(directory / "index.html", render_html(report))

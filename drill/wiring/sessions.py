@@ -28,6 +28,7 @@ from drill.wiring.leases import SiteLease
 from drill.wiring.locks import engine_lock
 from drill.wiring.observers import DrillObserver
 from drill.wiring.posts import past_outcomes
+from drill.wiring.publishing import published
 from drill.wiring.records import Records
 from drill.wiring.rolls import enrolled
 from drill.wiring.trust import trusted
@@ -194,7 +195,7 @@ def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, 
         canary_ranges=grounds.canary_ranges(recorder.drill),
         arm_dead_man=life.arm,
         warm=grounds.warm,
-        publish=lambda: records.publish(recorder.drill, report_dir),
+        publish=lambda: published(records, recorder, report_dir),
         place=str(report_dir / "index.html"),
     )
     return Kit(
