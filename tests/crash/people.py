@@ -22,8 +22,8 @@ class ScriptedCarrier:
         self._world = world
 
     def send(self, message: OutboundMessage) -> SendResult:
-        self._world.note(f"text/{message.id}", {"to": message.address, "code": message.variables.get("code", "")})
-        self._world.act(f"send {message.id}", lambda _: True, step="message")
+        text = {"to": message.address, "code": message.variables.get("code", "")}
+        self._world.act(f"send {message.id}", lambda _: True, step="message", note=(f"text/{message.id}", text))
         return SendResult("accepted", "scripted", message.id, code="OK")
 
     def look_up(self, message: OutboundMessage) -> Literal["accepted", "delivered", "failed", "unknown"]:

@@ -78,8 +78,8 @@ class ScriptedWorld:
             found: dict[str, Any] = json.loads(connection.execute("SELECT body FROM state").fetchone()[0])
             return found
 
-    def act(self, what: str, change: Change, *, step: str = "") -> bool:
-        """Have an effect, count it, and say whether it changed anything. `step` is for what no step does."""
+    def act(self, what: str, change: Change, *, step: str = "", note: tuple[str, Any] | None = None) -> bool:
+        """Have an effect, count it, and say whether it changed anything. `step` is for what no step does; `note` is kept with it or not at all."""
         with self._transaction() as connection:
             state = json.loads(connection.execute("SELECT body FROM state").fetchone()[0])
             changed = change(state)
@@ -87,6 +87,8 @@ class ScriptedWorld:
             connection.execute("UPDATE state SET body = ?", [json.dumps(state)])
             row = (step or working_for.get(), what, int(changed), os.getpid())
             connection.execute("INSERT INTO effect (step, what, changed, pid) VALUES (?, ?, ?, ?)", row)
+            if note is not None:
+                connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", [note[0], json.dumps(note[1])])
         self._made += 1
         if self._made == self._kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
