@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -27,10 +27,20 @@ EXIT_HELD, EXIT_BROKEN, EXIT_STOPPED = 5, 6, 130
 
 def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, phone: str | None = None, keep: bool = False) -> int:
     """Start, or go on with, a drill; returns its exit code."""
-    from drill.wiring.sessions import open_session
-
     place = (report_dir or records.settings.reports / drill).resolve()
     say = _quiet if as_json else _say
+    try:
+        ended = _played(records, drill, place, as_json=as_json, say=say, phone=phone, keep=keep)
+    except KeyboardInterrupt:
+        click.echo(_stopped(drill), err=True)
+        _leave(EXIT_STOPPED)
+    _conclude(records, drill, ended, place, say)
+
+
+def _played(records: Records, drill: str, place: Path, *, as_json: bool, say: Callable[[str], None], phone: str | None, keep: bool) -> Fact:
+    """The fact that ended the drill or holds it. Raises: KeyboardInterrupt: stopped before it played."""
+    from drill.wiring.sessions import open_session
+
     last = len(records.journal.read(drill))
     with _signals(records, drill, say) as arm, open_session(records, drill, report_dir=place, say=say, phone=phone) as session:
         arm(session)
@@ -43,11 +53,11 @@ def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None
                 f"What was done is in the journal; `drill resume {drill}` tries again, `drill abort {drill}` takes it back.", err=True
             )
             session.close(keep_ground=True)
-            return _leave(EXIT_BROKEN)
+            _leave(EXIT_BROKEN)
         held = ended.kind is Kind.DRILL_HELD
         session.wait_published()
         session.close(keep_ground=keep or held)
-    return _conclude(records, drill, ended, place, say)
+    return ended
 
 
 def _stands(records: Records, drill: str) -> Fact | None:
@@ -56,7 +66,7 @@ def _stands(records: Records, drill: str) -> Fact | None:
     return turns[-1] if turns and turns[-1].kind is not Kind.OPERATOR_DECIDED else None
 
 
-def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> int:
+def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> NoReturn:
     report, unwritten = _published(records, drill, place)
     if ended.kind is Kind.DRILL_HELD:
         say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself; what serves goes on serving.")
@@ -67,7 +77,7 @@ def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Calla
         say(f"left for a person: {what}")
     say(f"report: {place / 'index.html'}" if unwritten is None else f"no report: `drill report {drill} -o PATH` renders it elsewhere")
     say(report.summary.en)
-    return _leave(_exit_code(ended, written=unwritten is None))
+    _leave(_exit_code(ended, written=unwritten is None))
 
 
 def _published(records: Records, drill: str, place: Path) -> tuple[Report, DrillError | None]:
@@ -89,11 +99,15 @@ def _exit_code(ended: Fact, *, written: bool) -> int:
     return code if written or code > 1 else EXIT_HELD
 
 
-def _leave(code: int) -> int:
+def _leave(code: int) -> NoReturn:
     """Leave for good: a drill on hold has a node that waits, and it must not keep the process."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _stopped(drill: str) -> str:
+    return f"stopped; `drill resume {drill}` goes on, `drill abort {drill}` takes it back"
 
 
 class _Trouble:
@@ -119,12 +133,12 @@ def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterat
         if asked and number == signal.SIGINT:
             for session in running:
                 session.kill_children()
-            sys.stderr.write(f"\nstopped; `drill resume {drill}` goes on, `drill abort {drill}` takes it back\n")
+            sys.stderr.write(f"\n{_stopped(drill)}\n")
             sys.stderr.flush()
             os._exit(EXIT_STOPPED)
         asked.append(number)
         if not running:
-            os._exit(EXIT_STOPPED)
+            raise KeyboardInterrupt  # whoever makes the ground ready takes it down again
         name = signal.Signals(number).name
         say(f"\n{name}: aborting in order; Ctrl-C again stops at once")
         records.recorder(drill).say(

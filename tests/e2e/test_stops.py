@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.adapters.monitoring import alert, monitoring
-from tests.e2e.place import Engine, Place
+from tests.e2e.place import Engine, Place, eventually
 from tests.e2e.world import answer, checkout, question, resolved, takes_writes
 
 pytestmark = pytest.mark.real
@@ -116,6 +116,18 @@ def test_sigterm_aborts_in_order(place: Place) -> None:
     assert engine.ended() == 4
     assert engine.told("AbortRequested", channel="signal", reason="SIGTERM")
     _given_back(place, "ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_drill_that_is_stopped_while_its_ground_is_made_ready_leaves_nothing(place: Place, number: signal.Signals) -> None:
+    engine = place.run("early")
+    assert eventually(lambda: any(place.scratch.glob("drill-sandbox-*/settings.json")))
+
+    engine.process.send_signal(number)
+
+    assert engine.ended() == 130
+    assert "drill resume early" in engine.errors.read_text()
+    assert list(place.scratch.iterdir()) == []
 
 
 @pytest.mark.sweep
