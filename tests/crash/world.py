@@ -79,7 +79,7 @@ class ScriptedWorld:
             return found
 
     def act(self, what: str, change: Change, *, step: str = "", note: tuple[str, Any] | None = None) -> bool:
-        """Have an effect, count it, say whether it changed anything. `step` is for what no step does; a `note` is kept with it or not at all."""
+        """Have an effect, count it, say whether it changed anything. `step` names what no step does; a `note` is kept with it or not."""
         with self._transaction() as connection:
             state = json.loads(connection.execute("SELECT body FROM state").fetchone()[0])
             changed = change(state)
