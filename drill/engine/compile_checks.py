@@ -25,7 +25,13 @@ A kind that has both `from` and `to` moves something between sites."""
 def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
     """Everything wrong with the references of a scenario, given as the file's own data; wrong shapes are the grammar's to report."""
     seen = outline(data)
-    found = [*_phase_problems(seen), *gate_problems(seen), *guard_problems(data, seen), *people_problems(data)]
+    found = [
+        *_same_sites(data.get("sites")),
+        *_phase_problems(seen),
+        *gate_problems(seen),
+        *guard_problems(data, seen),
+        *people_problems(data),
+    ]
     for at, probe in names(data.get("steady_state"), ("steady_state",)):
         found += _unknown(at, probe, seen.probes, "S025", "probe")
     for phase in seen.phases:
@@ -37,6 +43,18 @@ def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
         for below, text in texts(data.get(top, {}), (top,)):
             found += _expression_problems(below, text, None, seen)
     return list(dict.fromkeys(found))
+
+
+def _same_sites(sites: Any) -> Iterator[Problem]:
+    """Two names for one place: what is lost and fenced under the one would be promoted under the other."""
+    seen: list[tuple[str, Any]] = []
+    for name, site in sites.items() if isinstance(sites, Mapping) else ():
+        twin = next((earlier for earlier, other in seen if isinstance(site, Mapping) and other == site), None)
+        if twin is not None:
+            yield Problem(
+                ("sites", name), "S041", f"'{name}' is the same place as '{twin}'.", "Name another region, or tell them apart.", on_key=True
+            )
+        seen.append((name, site))
 
 
 def _phase_problems(seen: Outline) -> Iterator[Problem]:

@@ -151,6 +151,7 @@ def test_a_phase_that_waits_for_itself_and_a_cycle_of_steps_are_cycles() -> None
         ({"phases": {"a": _phase(acknowledge={"quorum": 3})}}, "phases.a.acknowledge.quorum", "S034", "3 answers"),
         ({"phases": {"a": _phase(acknowledge={"joint": "a"})}}, "phases.a.acknowledge.joint", "S022", "is a phase"),
         ({"phases": {"a": {"acknowledge": "none"}}}, "phases.a", "S031", "neither"),
+        ({"sites": {n: {"provider": "sandbox", "region": "a"} for n in ("primary", "standby")}}, "sites.standby", "S041", "same place"),
         ({"steady_state": ["chekout"]}, "steady_state.0", "S025", "'chekout'"),
         ({"phases": {"a": {"steps": {"x": {"fence": {"site": "primry"}}}}}}, "phases.a.steps.x.fence.site", "S024", "'primry'"),
         ({"phases": {"a": {"steps": {"x": {"watch": {"probe": "x"}}}}}}, "phases.a.steps.x.watch.probe", "S025", "'x'"),
