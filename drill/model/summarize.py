@@ -25,7 +25,7 @@ from drill.model.rows_undos import undo_rows
 from drill.model.spans import maybe_seconds, milliseconds, seconds
 from drill.model.summary import summary_of
 from drill.model.timeline import Timeline
-from drill.model.verdict import REFUSED, outcome_of, refusal
+from drill.model.verdict import PERSON_NEEDED, REFUSED, outcome_of, refusal
 from drill.model.windows import all_series
 
 
@@ -46,6 +46,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
     undos, best = undo_rows(timeline, tasks), fixes(ground)
     findings = finding_rows(ground, series, undos)
     rows = phase_rows(timeline, phases, asked, path, window=recovery.window)
+    summary = summary_of(outcome, timeline.plan.mode, rto, rpo, phases=rows, fixes=best, left=exit_code == PERSON_NEEDED)
     report = Report(
         **_heading(timeline, version),
         **_moments(timeline, tasks),
@@ -55,7 +56,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         rto=rto,
         rpo=rpo,
         clocks=_clocks(ground, recovery),
-        summary=refusal(findings) if exit_code == REFUSED else summary_of(outcome, timeline.plan.mode, rto, rpo, phases=rows, fixes=best),
+        summary=refusal(findings) if exit_code == REFUSED else summary,
         phases=rows,
         steps=step_rows(timeline, tasks, path),
         gates=gate_rows(timeline, asked),

@@ -11,12 +11,14 @@ from drill.model.telling import both, label, said
 from drill.model.verdict import rpo_sentence, rto_sentence
 
 
-def summary_of(outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequence[PhaseRow], fixes: Sequence[FixRow]) -> Label:
-    """The result in the words of its mode, so that a sandbox figure is never read as the business's."""
+def summary_of(
+    outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequence[PhaseRow], fixes: Sequence[FixRow], left: bool = False
+) -> Label:
+    """The result in the words of its mode, so that a sandbox figure is never read as the business's. `left`: a person must still act."""
     if mode is Mode.DRY_RUN:
         return label("A dry run: it shows what would happen and measures nothing.", "预演：只展示将会发生什么，不产生测量结果。")
     if outcome in {"declined", "aborted", "held", "failed", "missed"}:
-        return both(_stopped(outcome, phases), _where(mode, phases, rto=rto))
+        return both(_stopped(outcome, phases, left=left), _where(mode, phases, rto=rto))
     result = both(rto_sentence(rto), rpo_sentence(rpo))
     cause = _cause(phases) if rto.actual_s is not None else None
     remedy = _remedy(fixes) if rto.met is not True else None
@@ -27,17 +29,21 @@ def summary_of(outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequ
     return both(label("In the sandbox:", "沙箱环境："), result) if mode is Mode.SANDBOX else result
 
 
-def _stopped(outcome: Outcome, phases: Sequence[PhaseRow]) -> Label:
+def _stopped(outcome: Outcome, phases: Sequence[PhaseRow], *, left: bool) -> Label:
     stuck = next((row for row in phases if row.state in {"failed", "waiting"}), None)
     at = label(f" at “{stuck.title.en}”", f"于“{stuck.title.zh}”阶段") if stuck else label("", "")
     words = {
         "declined": (f"The drill was declined{at.en}; nothing was touched.", f"演练{at.zh}被拒绝，未做任何变更。"),
         "aborted": (f"The drill was aborted{at.en} and undone.", f"演练{at.zh}中止并已回退。"),
+        "left": (
+            f"The drill was aborted{at.en}; not everything is undone: a person must act.",
+            f"演练{at.zh}中止，但未完全回退：需要人工处理。",
+        ),
         "held": (f"The drill is on hold{at.en}: a person must choose failback or proceed.", f"演练{at.zh}暂停：需要人工选择回切或继续。"),
         "failed": (f"The drill failed{at.en}.", f"演练{at.zh}失败。"),
         "missed": ("The drill was due by its schedule and did not begin.", "演练按计划到期但未开始。"),
     }
-    return label(*words[outcome])
+    return label(*words["left" if left and outcome == "aborted" else outcome])
 
 
 def _where(mode: Mode, phases: Sequence[PhaseRow], *, rto: Rto) -> Label:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -219,6 +220,16 @@ def test_undos_say_what_became_of_them() -> None:
     assert set(met.values()) == {"not needed"}
     assert set(aborted.values()) == {"done"}
     assert set(held.values()) == {"open"}
+
+
+def test_an_aborted_drill_that_left_something_is_not_called_undone() -> None:
+    *drafts, end = redrafted(FACTS["aborted"])
+    left = replace(end, data={**end.data, "exit_code": 5, "left": ["the undo of rebuild.capacity failed"]})
+
+    whole, partly = read(FACTS["aborted"]).summary.en, read(seal_all("d", [*drafts, left])).summary.en
+
+    assert "undone." in whole
+    assert "not everything is undone" in partly
 
 
 def test_the_point_of_no_return_is_the_start_of_the_promote() -> None:
