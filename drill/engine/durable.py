@@ -148,6 +148,11 @@ class DurableEngine:
         status = DBOS.get_workflow_status(_workflow_id(drill, life)) if life else None
         return str(status.error) if status is not None and status.error is not None else ""
 
+    def over(self, drill: str) -> bool:
+        """Whether the drill's workflow has come to its end, in this process or in one that died since."""
+        life = self._life(drill)
+        return bool(life) and self._status(drill, life) == "SUCCESS"
+
     @staticmethod
     def _life(drill: str) -> int:
         life = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from drill.wiring.trust import trusted
 from drill.wiring.worlds import Grounds, end_tools_of_dead_engines, open_grounds
 
 _SETTLE_WITHIN_S = 60.0
+_SETTLE_POLL_S = 0.5
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Session:
     report_dir: Path
     manned: Manned
     failure: Callable[[], str]
+    over: Callable[[], bool]
 
     def close(self, *, keep_ground: bool) -> None:
         """End everything of this session; `keep_ground` leaves the sandbox serving, as a hold needs it."""
@@ -89,7 +92,9 @@ class Session:
 
     def wait_published(self) -> None:
         """Wait until the engine has written its last report and sent its last text for now."""
-        self.manned.crew.settled.wait(_SETTLE_WITHIN_S)
+        until_s = time.monotonic() + _SETTLE_WITHIN_S
+        while not self.manned.crew.settled.wait(_SETTLE_POLL_S) and not self.over() and time.monotonic() < until_s:
+            pass  # an earlier engine may have come to the end: then nothing of this one will settle
 
     def kill_children(self) -> None:
         """End what this process runs at once: tools and the observer, but neither the dead man nor the sandbox, which a resume needs."""
@@ -135,7 +140,7 @@ def _launched(manned: Manned, plan: Plan, *, executor: str, report_dir: Path) ->
     engine.launch()
     engine.adopt(drill)
     engine.play(drill, plan)
-    return Session(records, drill, report_dir, manned, failure=lambda: engine.failure(drill))
+    return Session(records, drill, report_dir, manned, failure=lambda: engine.failure(drill), over=lambda: engine.over(drill))
 
 
 def man(

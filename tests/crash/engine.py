@@ -125,7 +125,7 @@ def _play(records: Records, drill: str, world: ScriptedWorld, strike: Strike) ->
     engine = DurableEngine(database_engine(records.settings.database_url), executor=f"cli:{drill}", crew_of=lambda _drill, _plan: crew)
     engine.launch()
     engine.play(drill, kit.plan)
-    while not crew.settled.wait(_POLL_S):
+    while not crew.settled.wait(_POLL_S) and not engine.over(drill):
         if failure := engine.failure(drill):
             sys.stderr.write(f"{failure}\n")
             return BROKEN
