@@ -15,7 +15,7 @@ from drill.model.events import Fact, Kind
 from drill.model.fixes import Ground, fixes
 from drill.model.questions import questions
 from drill.model.recovery import Recovery, recovery_of
-from drill.model.report import Clocks, Evidence, Report, Span, TrendPoint
+from drill.model.report import Clocks, Evidence, FindingRow, FixRow, Label, PhaseRow, Report, Rpo, Rto, Span, TrendPoint
 from drill.model.rows_course import phase_rows, step_rows, title_of
 from drill.model.rows_findings import finding_rows
 from drill.model.rows_people import auto_answered, gate_rows, message_rows, reply_rows
@@ -46,7 +46,6 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
     undos, best = undo_rows(timeline, tasks), fixes(ground)
     findings = finding_rows(ground, series, undos)
     rows = phase_rows(timeline, phases, asked, path, window=recovery.window)
-    summary = summary_of(outcome, timeline.plan.mode, rto, rpo, phases=rows, fixes=best, left=exit_code == PERSON_NEEDED)
     report = Report(
         **_heading(timeline, version),
         **_moments(timeline, tasks),
@@ -56,7 +55,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         rto=rto,
         rpo=rpo,
         clocks=_clocks(ground, recovery),
-        summary=refusal(findings) if exit_code == REFUSED else summary,
+        summary=_summary(timeline, rto, rpo, phases=rows, fixed=best, findings=findings),
         phases=rows,
         steps=step_rows(timeline, tasks, path),
         gates=gate_rows(timeline, asked),
@@ -70,6 +69,15 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         trend=tuple(trend),
     )
     return report if timeline.measured else untimed(report)
+
+
+def _summary(
+    timeline: Timeline, rto: Rto, rpo: Rpo, *, phases: Sequence[PhaseRow], fixed: Sequence[FixRow], findings: Sequence[FindingRow]
+) -> Label:
+    outcome, exit_code = outcome_of(timeline)
+    if exit_code == REFUSED:
+        return refusal(findings)
+    return summary_of(outcome, timeline.plan.mode, rto, rpo, phases=phases, fixes=fixed, left=exit_code == PERSON_NEEDED)
 
 
 def _heading(timeline: Timeline, version: str) -> dict[str, Any]:
