@@ -80,6 +80,11 @@ def status(drill: str | None, *, as_json: bool) -> None:
     click.echo(f"{drill}: {row['state']} ({row.get('mode', '')}, {engine})")
     for step in row["steps"]:
         click.echo(f"  {step['state']:<12} {step['id']}")
+    for gate in (gate for gate in row.get("gates", ()) if gate["state"] == "open"):
+        who = ", ".join(gate["asked"])
+        click.echo(
+            f"  {gate['id']} waits for {who} until {gate['deadline'][11:19]} UTC: `drill ack {drill} {gate['id']} --as {gate['asked'][-1]}`"
+        )
     for asked in row.get("asked", ()):
         click.echo(f"  {asked['step']} waits for you: {asked['why']}: `drill retry {drill} {asked['step']}` or `drill skip …`")
     for what in row.get("left", ()):

@@ -69,7 +69,7 @@ def _stands(records: Records, drill: str) -> Fact | None:
 def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> NoReturn:
     report, unwritten = _published(records, drill, place)
     if ended.kind is Kind.DRILL_HELD:
-        say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself; what serves goes on serving.")
+        say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself.")
         turned = records.progress(drill).no_return
         back = f"`drill failback {drill}` brings it home" if turned else f"`drill abort {drill}` takes it back"
         say(f"{back}, `drill proceed {drill}` goes on.")
@@ -107,7 +107,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _stopped(drill: str) -> str:
-    return f"stopped; `drill resume {drill}` goes on, `drill abort {drill}` takes it back"
+    return f"stopped at once; `drill resume {drill}` goes on from here and carries out the abort you asked for"
 
 
 class _Trouble:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from drill.model.errors import JournalBroken, UsageError
+from drill.model.events import Fact, check_chain, fact_from_row
 
 if TYPE_CHECKING:
-    from drill.model.events import Fact
     from drill.model.report import Report
 
 Language = Literal["both", "en", "zh"]
@@ -74,7 +74,8 @@ def verify(path: Path, *, as_json: bool) -> None:
       drill verify reports/my-drill
     """
     file = path / "facts.jsonl" if path.is_dir() else path
-    seq, digest = _check(file)
+    rows = _read(file)
+    seq, digest = check_chain(rows)
     beside = file.with_name("report.json")
     if beside.exists():
         facts, head = _evidence(beside)
@@ -84,6 +85,7 @@ def verify(path: Path, *, as_json: bool) -> None:
                 code="J006",
                 fix="One of the two was altered or cut: compare with the digest in the last message.",
             )
+        _compare(beside, rows)
     if as_json:
         click.echo(json.dumps({"facts": seq, "head_digest": digest, "ok": True}))
     else:
@@ -103,9 +105,25 @@ def _evidence(file: Path) -> tuple[int, str]:
         ) from error
 
 
-def _check(file: Path) -> tuple[int, str]:
-    from drill.model.events import check_chain, fact_from_row
+def _compare(beside: Path, rows: Sequence[Fact]) -> None:
+    """Fold the facts again and hold every figure of report.json to it; trends and the writing release are not in the facts.
 
+    Raises: JournalBroken: a part of report.json is not what the facts tell (J009).
+    """
+    from drill.model.summarize import summarize
+
+    told = json.loads(beside.read_text(encoding="utf-8"))
+    folded = summarize(rows, version=str(told["evidence"].get("version"))).document()
+    altered = [name for name in folded if name not in {"trend", "schema"} and told.get(name) != json.loads(json.dumps(folded[name]))]
+    if altered:
+        raise JournalBroken(
+            f"{beside.name} is not what the facts tell: {', '.join(altered)} differ(s).",
+            code="J009",
+            fix="It was altered, or written by another release: render it again with `drill report --format json`.",
+        )
+
+
+def _read(file: Path) -> list[Fact]:
     try:
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (UnicodeDecodeError, ValueError) as error:
@@ -116,4 +134,4 @@ def _check(file: Path) -> tuple[int, str]:
         ) from error
     if not rows:
         raise JournalBroken(f"{file} holds no fact.", code="J003", fix="Restore it from a copy.")
-    return check_chain(fact_from_row(row) for row in rows)
+    return [fact_from_row(row) for row in rows]

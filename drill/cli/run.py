@@ -67,6 +67,7 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     from drill.cli.look import open_records
     from drill.cli.play import play
     from drill.model.plan import Mode
+    from drill.wiring.dry_runs import refuse_unrehearsed
     from drill.wiring.leases import SiteLease
     from drill.wiring.locks import refuse_if_held
     from drill.wiring.plans import compile_file
@@ -76,6 +77,7 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     plan = compile_file(scenario, _texts(options["overrides"]))
     _allow_live(plan, live=bool(options["live"]), confirm=options["confirm"])
     records = open_records()
+    refuse_unrehearsed(records.settings, scenario, _texts(options["overrides"]))
     drill = records.new_id(plan.scenario, drill_id)
     served = is_served(records)
     if not served and not options["queue"]:

@@ -255,7 +255,7 @@ class DrillCrew:
         left = self._second_look.left()
         abort, undone = self._recorder.look(lambda progress: (progress.abort, not progress.failback))
         if undone:
-            declined = self._recorder.look(lambda progress: not any(step.attempts for step in progress.steps.values()))
+            declined = self._recorder.look(lambda progress: any(gate.state == "declined" for gate in progress.gates.values()))
             return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
         report = self._hooks.publish()
         return self._end("finished", exit_code_for("finished", rto=report.rto, rpo=report.rpo, left=left), left=left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from drill.model.attempts import Work
 from drill.model.events import Fact, Kind
@@ -12,6 +12,15 @@ from drill.model.spans import maybe_seconds
 from drill.model.timeline import Timeline
 
 UndoState = Literal["not needed", "done", "failed", "open"]
+
+_WORDS: Final[Mapping[str, str]] = {
+    "restore": "the site is given back / 恢复站点",
+    "release": "the fence is lifted / 解除隔离",
+    "destroy": "what was built is removed / 拆除已建资源",
+    "failback": "by failback / 通过回切",
+    "name": "the earlier answer is put back / 恢复原解析",
+}
+"""How each kind of effect is taken back, by what the step registered."""
 
 
 def undo_rows(timeline: Timeline, works: Mapping[str, Work]) -> tuple[UndoRow, ...]:
@@ -22,8 +31,8 @@ def undo_rows(timeline: Timeline, works: Mapping[str, Work]) -> tuple[UndoRow, .
 
 def _undo_row(timeline: Timeline, works: Mapping[str, Work], registered: Fact, ended: Fact | None) -> UndoRow:
     step = registered.data["step"]
-    work = works.get(step)
-    what = registered.data["undo"].get("what") or (work.planned.title.en if work else step)
+    undo = registered.data["undo"]
+    what = undo.get("what") or _WORDS.get(str(undo.get("undo"))) or (_WORDS["name"] if "before" in undo else step)
     state: UndoState = "open"
     at: int | None = None
     if ended is not None:

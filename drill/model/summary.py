@@ -62,7 +62,7 @@ def _cause(phases: Sequence[PhaseRow]) -> Label | None:
     if worst is None or not worst.actual_s:
         return None
     took, waited = said(milliseconds(worst.actual_s)), round(100 * worst.human_s / worst.actual_s)
-    budget = "" if worst.budget_s is None else f" of {said(milliseconds(worst.budget_s))}"
+    budget = "" if worst.budget_s is None else f" of a budget of {said(milliseconds(worst.budget_s))}"
     budget_zh = "" if worst.budget_s is None else f"（预算 {said(milliseconds(worst.budget_s))}）"
     return label(
         f"The largest part went into “{worst.title.en}”: {took}{budget}, {waited}% of that waiting for people.",

@@ -67,8 +67,11 @@ _TEXTS: Final[Mapping[Purpose, Mapping[Language, tuple[str, str]]]] = {
         "en": ("Drill escalation", "Drill ${drill}: ${phase} waits, no answer from ${silent}, please take over. " + _ASK_EN),
     },
     "hold": {
-        "zh": ("演练暂停", "演练${drill}在${phase}暂停：${reason}。业务保持现状，请登录处理，无需回复。"),
-        "en": ("Drill on hold", "Drill ${drill} is on hold at ${phase}: ${reason}. It keeps serving. Please log in. No answer asked."),
+        "zh": ("演练暂停", "演练${drill}在${phase}暂停：${reason}。不会自动回退，请登录处理，无需回复。"),
+        "en": (
+            "Drill on hold",
+            "Drill ${drill} is on hold at ${phase}: ${reason}. Nothing is rolled back. Please log in. No answer asked.",
+        ),
     },
     "result": {
         "zh": ("演练结果", "演练${drill}结束，结论${outcome}，恢复用时${rta}，数据丢失${rpa}，记录指纹${digest}。"),

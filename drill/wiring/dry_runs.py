@@ -10,7 +10,7 @@ from drill.adapters.journal_memory import MemoryJournal
 from drill.engine.record import Recorder
 from drill.engine.safety import Violation, budget_warnings, losing_phases, violations
 from drill.model.critical import critical_path
-from drill.model.errors import DrillError, ScenarioInvalid
+from drill.model.errors import DrillError, PreflightFailed, ScenarioInvalid
 from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.rehearsal import Look, LookState, NotRehearsed, Rehearsal, looks_of, told_effects
@@ -48,6 +48,16 @@ def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str]) -> R
         warnings=tuple(budget_warnings(plan, critical)),
         facts=tuple(facts),
     )
+
+
+def refuse_unrehearsed(settings: Settings, path: Path, overrides: Sequence[str]) -> None:
+    """A drill starts only when its dry run would go through, failback included.
+
+    Raises: PreflightFailed: a step or a rule stands in the way (F070, names each).
+    """
+    refused = rehearse_file(settings, path, overrides).refused
+    if refused:
+        raise PreflightFailed("; ".join(look.sentence() for look in refused), code="F070", fix="`drill plan` shows where.")
 
 
 def _secrets(settings: Settings, plan: Plan) -> Iterator[Look]:

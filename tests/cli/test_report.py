@@ -176,6 +176,16 @@ def test_a_report_that_tells_of_other_facts_is_noticed(drill: Drill, published: 
     assert (said.code, "[J006]" in said.err) == (6, True)
 
 
+def test_a_figure_of_a_report_that_the_facts_do_not_tell_is_noticed(drill: Drill, published: Path) -> None:
+    body = json.loads((published / "report.json").read_text(encoding="utf-8"))
+    body["rto"]["actual_s"] = 1.204
+    (published / "report.json").write_text(json.dumps(body), encoding="utf-8")
+
+    said = drill("verify", published)
+
+    assert (said.code, "[J009]" in said.err, "rto" in said.err) == (6, True, True)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"evidence": 5}', '{"evidence": {"facts": "x", "head_digest": ""}}'])
 def test_a_report_that_cannot_be_read_is_no_bug_of_ours(drill: Drill, published: Path, text: str) -> None:
     (published / "report.json").write_text(text, encoding="utf-8")

@@ -114,7 +114,7 @@ def test_a_hold_before_anything_was_touched_can_be_aborted_without_a_trace() -> 
     drill.play()
 
     assert drill.ran() == []
-    assert outcome(drill) == ("declined", 4)
+    assert outcome(drill) == ("aborted", 4)
 
 
 @pytest.mark.parametrize("wanted", [True, False], ids=["hold", "abort"])
