@@ -215,8 +215,9 @@ def _lost(home: Path) -> Iterator[Path]:
     """State directories of this home that no pointer leads to any more."""
     for folder in {tempfile.gettempdir(), "/tmp", "/var/tmp"}:  # noqa: S108  where make_state_directory puts them
         for settings in Path(folder).glob(f"{PREFIX}*/settings.json"):
-            if (read_json(settings) or {}).get("home") == str(home.resolve()):
-                yield settings.parent
+            with contextlib.suppress(PermissionError):  # another user's sandbox, so not this home's
+                if (read_json(settings) or {}).get("home") == str(home.resolve()):
+                    yield settings.parent
 
 
 def _wait_for(pointer: dict[str, Any], *, timeout_s: float) -> None:

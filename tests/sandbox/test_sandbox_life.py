@@ -7,14 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import dns.resolver
 import psycopg
 import pytest
 
 from drill.model.errors import PreflightFailed
+from drill.sandbox import world
 from drill.sandbox.layout import read_json
 from drill.sandbox.world import Sandbox, take_down
 from tests.sandbox.running import Footprint, as_somebody, eventually, open_folder, request
@@ -171,6 +174,25 @@ def test_down_finds_a_sandbox_whose_pointer_was_lost(sandbox: Sandbox) -> None:
     take_down(sandbox.home)
 
     assert before.remains() == []
+
+
+def test_the_sandbox_of_another_user_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, theirs = tmp_path / "home", tmp_path / "drill-sandbox-theirs" / "settings.json"
+    for folder in (home, theirs.parent):
+        folder.mkdir()
+    theirs.touch()
+
+    def closed(path: Path) -> dict[str, Any] | None:
+        if path == theirs:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_json(path)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(world, "read_json", closed)
+
+    take_down(home)
+
+    assert theirs.exists()
 
 
 def test_down_refuses_to_remove_a_directory_that_is_no_sandbox(tmp_path: Path) -> None:
