@@ -179,8 +179,13 @@ def _report_bug(error: Exception) -> int:
     text = "".join(traceback.format_exception(error))
     report_id = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = Path(tempfile.gettempdir()) / f"drill-bug-{report_id}.txt"
-    path.write_text(f"drill {__version__}\n{text}", encoding="utf-8")
-    click.echo(f"error: [D900] a bug of ours: {type(error).__name__}: {error}. Please report {report_id}; details are in {path}.", err=True)
+    try:
+        path.write_text(f"drill {__version__}\n{text}", encoding="utf-8")
+        where = f"details are in {path}"
+    except OSError as unwritten:  # a full disk may well be why we are here
+        where = f"its details could not be kept in {path}: {unwritten.strerror}"
+    what = f"{type(error).__name__}: {error}".partition("\n")[0]
+    click.echo(f"error: [D900] a bug of ours: {what}. Please report {report_id}; {where}.", err=True)
     return EXIT_BROKEN
 
 

@@ -139,6 +139,22 @@ def test_a_bug_of_ours_is_exit_6_with_a_report_and_no_traceback(drill: Drill, tm
     assert "Traceback" in report.read_text(encoding="utf-8")
 
 
+def test_a_bug_of_ours_is_one_line_also_where_its_details_cannot_be_kept(
+    drill: Drill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("one\ntwo")
+
+    monkeypatch.setattr(look, "open_records", broken)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    said = drill("list")
+
+    assert said.code == 6
+    assert len(said.err.splitlines()) == 1
+    assert "could not be kept" in said.err
+
+
 def test_a_question_stopped_with_ctrl_c_is_exit_130(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         raise click.exceptions.Abort
