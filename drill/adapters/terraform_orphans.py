@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from drill.model.errors import InDoubt, Retryable
 _NAME: Final = "running.json"
 _FORCE_S: Final = 5.0
 _POLL_S: Final = 0.01
+_INTERRUPTED_BY_DEATH: Final = sys.platform == "linux"
+"""Whether the death of an engine has interrupted its Terraform already, as terraform_process arranges it."""
 
 
 class RunRecord:
@@ -81,8 +84,9 @@ def forget_runs(home: Path) -> None:
 
 
 def _interrupt(terraform: str, grace_s: float) -> None:
+    """See that it has had its one interrupt, then wait. A second one would make it leave at once and lose what it is making."""
     until_s = time.monotonic() + grace_s
-    if alive(terraform):
+    if alive(terraform) and not _INTERRUPTED_BY_DEATH:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(terraform.partition(":")[0]), signal.SIGINT)
     while alive(terraform) and time.monotonic() < until_s:

@@ -81,7 +81,8 @@ class Place:
 
     def instances(self) -> dict[str, dict[str, Any]]:
         """What the control for tests made and has not destroyed, by name; each one runs."""
-        found = {path.stem: json.loads(path.read_text()) for path in self.notes.glob("*.json")}
+        texts = {path.stem: path.read_text() for path in self.notes.glob("*.json")}
+        found = {name: json.loads(text) for name, text in texts.items() if text.endswith("}")}  # one may be half written at this moment
         return {name: row for name, row in found.items() if psutil.pid_exists(row["pid"])}
 
     def log(self) -> list[str]:
