@@ -21,7 +21,7 @@ from drill.model.errors import InDoubt, Retryable
 _NAME: Final = "running.json"
 _FORCE_S: Final = 5.0
 _POLL_S: Final = 0.01
-_INTERRUPTED_BY_DEATH: Final = sys.platform == "linux"
+INTERRUPTED_BY_DEATH: Final = sys.platform == "linux"
 """Whether the death of an engine has interrupted its Terraform already, as terraform_process arranges it."""
 
 
@@ -86,7 +86,7 @@ def forget_runs(home: Path) -> None:
 def _interrupt(terraform: str, grace_s: float) -> None:
     """See that it has had its one interrupt, then wait. A second one would make it leave at once and lose what it is making."""
     until_s = time.monotonic() + grace_s
-    if alive(terraform) and not _INTERRUPTED_BY_DEATH:
+    if alive(terraform) and not INTERRUPTED_BY_DEATH:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(terraform.partition(":")[0]), signal.SIGINT)
     while alive(terraform) and time.monotonic() < until_s:

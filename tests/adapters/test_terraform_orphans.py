@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from drill.adapters import terraform_orphans
 from drill.adapters.ansible_leftovers import owner
 from drill.adapters.terraform_orphans import RunRecord
 from drill.model.errors import Retryable
@@ -54,7 +55,10 @@ def record(directory: Path, terraform: int, engine: str) -> None:
     (directory / "running.json").write_text(json.dumps({"terraform": owner(terraform), "engine": engine}))
 
 
-def test_a_dead_engines_terraform_is_interrupted_first_and_killed_only_when_it_stays(tmp_path: Path, sleepers: Start) -> None:
+def test_a_dead_engines_terraform_is_interrupted_first_and_killed_only_when_it_stays(
+    tmp_path: Path, sleepers: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform_orphans, "INTERRUPTED_BY_DEATH", False)  # as where the death of an engine interrupts nothing
     willing, stubborn = sleepers("m1"), sleepers("m1", stubborn=True)
 
     record(tmp_path, willing.pid, DEAD)

@@ -56,12 +56,12 @@ def test_five_due_times_are_five_drills_although_a_server_is_killed(shared: Data
 
     assert eventually(lambda: len(journal.drills()) >= 2, within_s=20)
     servers[0].kill()
-    assert eventually(lambda: len(journal.drills()) >= 5, within_s=30)
+    assert eventually(lambda: len(journal.drills()) >= 6, within_s=30)  # the sixth may be cut down half-way
     for server in servers:
         server.kill()
         server.wait()
 
-    drills = journal.drills()
+    drills = journal.drills()[:5]
     planned = [journal.read(drill, kinds=frozenset({Kind.DRILL_PLANNED})) for drill in drills]
     due = sorted(rows[0].data["schedule"]["due"] for rows in planned)
     assert [len(rows) for rows in planned] == [1] * len(drills)
