@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets as randomness
 import tempfile
 from contextlib import suppress
@@ -20,6 +22,9 @@ DEFAULT_TTL_S: Final = 24.0
 SHORTEST_TTL_S: Final = 2.0
 WORKER: Final = "DRILL_WORKER"
 SESSION: Final = "PGAPPNAME"
+_HANDED: Final = "DRILL_HANDED_DOWN"
+_PRIVATE: Final = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|DATABASE_URL|DSN|ACCESS_KEY")
+"""Names of variables whose values are nobody's business but ours."""
 _KEY_BYTES = 32
 _PROJECT = Path(drill.__file__).resolve().parent.parent
 
@@ -98,6 +103,30 @@ class Settings:
                 code="U030",
                 fix="Point DRILL_HOME at a directory you can write.",
             ) from error
+
+
+def child_environment() -> dict[str, str]:
+    """What a child of ours may find in its environment, which every process of this user can read: everything but secrets."""
+    return {**{name: value for name, value in os.environ.items() if not _PRIVATE.search(name)}, _HANDED: "1"}
+
+
+def handed_down() -> bytes:
+    """What such a child reads from its standard input instead: the secrets of this environment."""
+    return json.dumps({name: value for name, value in os.environ.items() if _PRIVATE.search(name)}).encode()
+
+
+def receive_handed_down() -> None:
+    """In a child: take the secrets over. They never show in /proc, which keeps the environment a process began with.
+
+    Raises: UsageError: they do not arrive whole, as when the parent dies meanwhile (U036).
+    """
+    if os.environ.pop(_HANDED, None) is None:
+        return
+    try:
+        with os.fdopen(0, "rb", closefd=False) as source:
+            os.environ.update(json.loads(source.read()))
+    except (OSError, ValueError) as error:
+        raise UsageError("the secrets did not arrive.", code="U036", fix="This process is started by drill alone.") from error
 
 
 def _make_key(path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from drill.model.errors import PreflightFailed, UsageError
-from drill.settings import EnvironmentSecrets, Settings
+from drill.settings import EnvironmentSecrets, Settings, child_environment, handed_down, receive_handed_down
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +139,51 @@ def test_a_secrets_file_that_cannot_be_read_is_said_and_shows_nothing_of_it(tmp_
         EnvironmentSecrets(file).get("secret:LEAD_PHONE")
 
     assert refused.value.code == "F011"
+
+
+SHOWS = """
+import os, sys
+import subprocess
+import sys
+from pathlib import Path
+from drill.settings import EnvironmentSecrets, Settings, receive_handed_down
+receive_handed_down()
+print(EnvironmentSecrets(None).get("secret:LEAD_PHONE"), Settings.load().database_url)
+print("13900004711" in Path("/proc/self/environ").read_text() or "hush-hush" in Path("/proc/self/environ").read_text())
+"""
+
+
+def test_a_child_is_told_the_secrets_and_its_environment_does_not_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRILL_SECRET_LEAD_PHONE", "13900004711")
+    monkeypatch.setenv("DRILL_DATABASE_URL", "postgresql://drill:hush-hush@db/drill")
+
+    said = subprocess.run(
+        [sys.executable, "-c", SHOWS], env=child_environment(), input=handed_down(), capture_output=True, check=True, timeout=60
+    ).stdout.decode()
+
+    assert said.splitlines() == ["13900004711 postgresql://drill:hush-hush@db/drill", "False"]
+
+
+def test_secrets_that_do_not_arrive_whole_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRILL_SECRET_LEAD_PHONE", "13900004711")
+
+    said = subprocess.run(
+        [sys.executable, "-m", "drill.cli.main", "observe", "x"],
+        env=child_environment(),
+        input=handed_down()[:-1],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert said.returncode == 2
+    assert b"[U036]" in said.stderr
+    assert b"13900004711" not in said.stderr
+
+
+def test_a_process_that_was_handed_nothing_keeps_its_own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRILL_SECRET_LEAD_PHONE", "13900004711")
+
+    receive_handed_down()
+
+    assert EnvironmentSecrets(None).get("secret:LEAD_PHONE") == "13900004711"

@@ -10,8 +10,8 @@ from drill.model.ports import OutboundMessage
 from drill.model.wording import ASKS, CATALOGUE, render, render_masked
 
 _ANSWER: Final[Mapping[str, str]] = {
-    "zh": "此处不接收回复。请用短信答复，或运行：drill ack {drill} --as {contact} --code {code}（不通过用 drill decline）。",
-    "en": "No answer is taken here. Answer by text message, or run: drill ack {drill} --as {contact} --code {code} (no: drill decline).",
+    "zh": "此处不接收回复。请用短信答复，或运行：drill ack {drill} --as {contact}，按提示输入核实码{code}（不通过用 drill decline）。",
+    "en": "No answer is taken here. Answer by text, or run drill ack {drill} --as {contact} and type code {code} (no: drill decline).",
 }
 _ASKED: Final[Mapping[str, str]] = {
     "zh": "此问题发给{contact}。核实码不在群里公布，只发给本人。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from typing import Literal
 
@@ -13,7 +14,9 @@ from drill.model.errors import UsageError
 _DRILL = click.argument("drill", required=False, metavar="[DRILL]")
 _PHASE = click.argument("phase", required=False, metavar="[PHASE]")
 _AS = click.option("--as", "contact", required=True, metavar="CONTACT", help="Who answers: a contact of the scenario.")
-_CODE = click.option("--code", prompt="Code from your message", help="The code this person was sent; asked for when missing.")
+_CODE = click.option(
+    "--code", metavar="-", help="- reads the code this person was sent from standard input; without it you are asked for the code."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
@@ -23,12 +26,13 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable o
 @_AS
 @_CODE
 @_JSON
-def ack(drill: str | None, phase: str | None, contact: str, code: str, *, as_json: bool) -> None:
-    r"""Answer yes to the open gate of a drill.
+def ack(drill: str | None, phase: str | None, contact: str, code: str | None, *, as_json: bool) -> None:
+    r"""Answer yes to the open gate of a drill. The code from the person's message is asked for, and not shown.
 
     \b
-    Example:
-      drill ack my-drill go --as lead --code 4821
+    Examples:
+      drill ack my-drill go --as lead
+      pass show drill/code | drill ack my-drill go --as lead --code -
     """
     _answer("confirm", drill, phase, contact, code, as_json=as_json)
 
@@ -39,17 +43,20 @@ def ack(drill: str | None, phase: str | None, contact: str, code: str, *, as_jso
 @_AS
 @_CODE
 @_JSON
-def decline(drill: str | None, phase: str | None, contact: str, code: str, *, as_json: bool) -> None:
-    r"""Answer no to the open gate of a drill.
+def decline(drill: str | None, phase: str | None, contact: str, code: str | None, *, as_json: bool) -> None:
+    r"""Answer no to the open gate of a drill. The code from the person's message is asked for, and not shown.
 
     \b
-    Example:
-      drill decline my-drill go --as lead --code 4821
+    Examples:
+      drill decline my-drill go --as lead
+      pass show drill/code | drill decline my-drill go --as lead --code -
     """
     _answer("reject", drill, phase, contact, code, as_json=as_json)
 
 
-def _answer(verb: Literal["confirm", "reject"], drill: str | None, phase: str | None, contact: str, code: str, *, as_json: bool) -> None:
+def _answer(
+    verb: Literal["confirm", "reject"], drill: str | None, phase: str | None, contact: str, code: str | None, *, as_json: bool
+) -> None:
     from drill.cli.look import open_records
     from drill.model.replies import Reply
     from drill.wiring.desks import open_desk
@@ -63,7 +70,7 @@ def _answer(verb: Literal["confirm", "reject"], drill: str | None, phase: str | 
     if phase and phase not in {name for gate in plan.gates for name in (gate.id, *gate.phases)}:
         raise UsageError(f"{phase!r} has no gate.", code="U016", fix=f"Gates are: {', '.join(gate.id for gate in plan.gates)}.")
     judgement = open_desk(records, drill).take(
-        Reply(verb, code.strip()), contact=contact, channel="cli", message_id=f"cli-{uuid.uuid4().hex}"
+        Reply(verb, _code(code)), contact=contact, channel="cli", message_id=f"cli-{uuid.uuid4().hex}"
     )
     if not judgement.counted:
         raise UsageError(
@@ -73,3 +80,21 @@ def _answer(verb: Literal["confirm", "reject"], drill: str | None, phase: str | 
         click.echo(json.dumps({"counted": True, "gate": judgement.gate}))
     else:
         click.echo(f"counted: {contact} said {'yes' if verb == 'confirm' else 'no'} to {judgement.gate}")
+
+
+def _code(given: str | None) -> str:
+    """The code, typed unseen or read from a pipe.
+
+    Raises: UsageError: it stands in the command, where every process of this machine can read it (U035).
+    """
+    if given not in (None, "-"):
+        raise UsageError(
+            "a code in a command can be read by everybody on this machine.",
+            code="U035",
+            fix="Leave --code out and type the code when you are asked, or pipe it in: --code -.",
+        )
+    if given is None and sys.stdin.isatty():
+        typed: str = click.prompt("Code from your message", hide_input=True, err=True)
+    else:
+        typed = sys.stdin.readline()
+    return typed.strip()

@@ -15,6 +15,8 @@ def command(drill: str) -> None:
       drill dead-man my-drill
     """
     from drill.cli.look import open_records
+    from drill.settings import receive_handed_down
     from drill.wiring.dead_men import stand_watch
 
+    receive_handed_down()
     stand_watch(open_records(), drill)

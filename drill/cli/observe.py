@@ -15,6 +15,8 @@ def command(drill: str) -> None:
       drill observe my-drill
     """
     from drill.cli.look import open_records
+    from drill.settings import receive_handed_down
     from drill.wiring.observers import observe
 
+    receive_handed_down()
     observe(open_records(), drill)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -84,13 +84,17 @@ class ObserverProcess:
     """Starts, finds and ends the observer of one drill.
 
     `argv` runs its body, `folder` is the drill's, `log` takes its output, `mark` goes into its environment as DRILL_MARK.
+    `told` is what it reads from its standard input: what must not stand in its environment.
     """
 
-    def __init__(self, folder: Path, argv: Sequence[str], *, log: Path, mark: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, argv: Sequence[str], *, log: Path, mark: str, env: Mapping[str, str] | None = None, told: bytes = b""
+    ) -> None:
         self._folder = folder
         self._argv = tuple(argv)
         self._log = log
         self._env = {**(os.environ if env is None else env), MARK: mark}
+        self._told = told
         self._child: subprocess.Popen[bytes] | None = None
 
     def pid(self) -> int | None:
@@ -107,9 +111,8 @@ class ObserverProcess:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            self._child = subprocess.Popen(
-                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env, start_new_session=True
-            )
+            self._child = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=self._env, start_new_session=True)
+        tell(self._child, self._told)
         return self._child.pid
 
     def wait_ready(self, timeout_s: float) -> None:
@@ -154,6 +157,14 @@ class ObserverProcess:
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self._log.exists() else []
         return f": {lines[-1][:300]}" if lines else ""
+
+
+def tell(child: subprocess.Popen[bytes], words: bytes) -> None:
+    """Give a child all of its standard input. One that has ended hears nothing; whoever waits for it notices."""
+    if child.stdin is None:
+        raise ValueError("the child has no standard input of its own")
+    with suppress(BrokenPipeError), child.stdin as pipe:
+        pipe.write(words)
 
 
 def _end(process: psutil.Process, timeout_s: float) -> None:

@@ -15,11 +15,12 @@ import sqlalchemy as sa
 
 from drill.engine.attempt import StepRunner
 from drill.engine.dead_man import DeadMan
+from drill.engine.observe_process import tell
 from drill.engine.record import Recorder
 from drill.engine.undo import Undoer
 from drill.model.errors import JournalBroken
 from drill.model.events import Kind
-from drill.settings import Settings
+from drill.settings import Settings, child_environment, handed_down
 from drill.steps.base import registry
 from drill.wiring.leases import last_sign_of_life
 from drill.wiring.records import Records
@@ -55,9 +56,10 @@ class EngineLife:
     def arm(self) -> None:
         """Have a dead man; a second one ends at once."""
         argv = [sys.executable, "-m", "drill.cli.main", "dead-man", self._drill]
-        environment = {**os.environ, "DRILL_MARK": self._settings.mark()}
+        environment = {**child_environment(), "DRILL_MARK": self._settings.mark()}
         with (self._folder / _LOG).open("ab") as log:
-            self._child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True)
+            self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True)
+        tell(self._child, handed_down())
 
     def pid(self) -> int | None:
         """The pid of the dead man this process armed."""

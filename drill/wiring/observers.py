@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from drill.engine.observe_process import ObserverProcess, observer_in
-from drill.settings import Settings
+from drill.settings import Settings, child_environment, handed_down
 from drill.wiring.records import Records
 
 _READY_WITHIN_S = 20.0
@@ -17,7 +17,8 @@ class DrillObserver:
     def __init__(self, settings: Settings, drill: str) -> None:
         self._folder = settings.drill_dir(drill)
         argv = [sys.executable, "-m", "drill.cli.main", "observe", drill]
-        self._process = ObserverProcess(self._folder, argv, log=self._folder / "observer.log", mark=settings.mark())
+        log, mark = self._folder / "observer.log", settings.mark()
+        self._process = ObserverProcess(self._folder, argv, log=log, mark=mark, env=child_environment(), told=handed_down())
 
     def ready(self) -> None:
         """Have one running and wait until it takes samples. Raises: PreflightFailed: it ends or takes none in time."""

@@ -69,7 +69,7 @@ def test_a_group_never_reads_the_code_and_a_private_chat_does(kind: str, server:
     assert "····" in in_group
     assert "lead" in in_group
     assert "4821" in alone
-    assert "drill ack d-1 --as lead --code 4821" in alone
+    assert "drill ack d-1 --as lead and type code 4821" in alone
 
 
 @pytest.mark.parametrize("kind", ERRCODES)

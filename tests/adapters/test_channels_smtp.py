@@ -44,7 +44,7 @@ def test_a_mail_says_what_the_text_says_and_how_to_answer(sink: MailSink) -> Non
     assert mail["To"] == "lead@example.com"
     assert "主地域中断" in mail["Subject"]
     assert "code 4821" in mail.get_content()
-    assert "drill ack d-1 --as lead --code 4821" in mail.get_content()
+    assert "drill ack d-1 --as lead and type code 4821" in mail.get_content()
 
 
 def test_a_result_says_where_the_report_is(sink: MailSink) -> None:

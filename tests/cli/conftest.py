@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -40,7 +41,8 @@ def drill(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], h
     """`drill ARGS…` as the installed command runs it, in a home of its own."""
     assert str(home) == os.environ["DRILL_HOME"]
 
-    def run(*args: str | Path) -> Said:
+    def run(*args: str | Path, typed: str = "") -> Said:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
         monkeypatch.setattr(sys, "argv", ["drill", *map(str, args)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:

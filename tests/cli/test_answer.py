@@ -42,14 +42,14 @@ def facts(*kinds: Kind) -> list[Fact]:
 
 
 def test_a_yes_with_the_code_counts(drill: Drill, code: str) -> None:
-    said = drill("ack", NAME, "go", "--as", "lead", "--code", code)
+    said = drill("ack", NAME, "go", "--as", "lead", typed=code)
 
     assert (said.code, said.out) == (0, "counted: lead said yes to go\n")
     assert (facts(Kind.REPLY_RECEIVED)[0].data["channel"], facts(Kind.REPLY_RECEIVED)[0].by) == ("cli", "person:lead")
 
 
 def test_a_no_with_the_code_counts_and_asks_to_stop(drill: Drill, code: str) -> None:
-    said = drill("decline", "--as", "lead", "--code", f" {code} ", "--json")
+    said = drill("decline", "--as", "lead", "--code", "-", "--json", typed=f" {code} ")
 
     assert said.json() == {"counted": True, "gate": "go"}
     assert facts(Kind.ABORT_REQUESTED)[0].data["reason"] == "lead said no to go"
@@ -58,7 +58,7 @@ def test_a_no_with_the_code_counts_and_asks_to_stop(drill: Drill, code: str) -> 
 def test_a_wrong_code_does_not_count_and_says_what_to_use(drill: Drill, code: str) -> None:
     wrong = "111111" if code != "111111" else "222222"
 
-    said = drill("ack", NAME, "go", "--as", "lead", "--code", wrong)
+    said = drill("ack", NAME, "go", "--as", "lead", typed=wrong)
 
     assert said.code == 2
     assert "[U017] the answer does not count: wrong-code." in said.err
@@ -66,9 +66,9 @@ def test_a_wrong_code_does_not_count_and_says_what_to_use(drill: Drill, code: st
 
 
 def test_an_answer_that_does_not_count_leaves_one_json_object_for_machines(drill: Drill, code: str) -> None:
-    drill("ack", "--as", "lead", "--code", code)
+    drill("ack", "--as", "lead", typed=code)
 
-    said = drill("ack", "--as", "lead", "--code", code, "--json")
+    said = drill("ack", "--as", "lead", "--json", typed=code)
 
     assert said.code == 2
     assert said.json()["error"]["code"] == "U017"
@@ -77,7 +77,7 @@ def test_an_answer_that_does_not_count_leaves_one_json_object_for_machines(drill
 
 @pytest.mark.usefixtures("code")
 def test_only_contacts_of_the_drill_can_answer(drill: Drill) -> None:
-    said = drill("ack", NAME, "--as", "mallory", "--code", "123456")
+    said = drill("ack", NAME, "--as", "mallory", typed="123456")
 
     assert said.code == 2
     assert "[U015] 'mallory' is no contact of this drill. Its contacts are: oncall, lead, manager." in said.err
@@ -85,13 +85,23 @@ def test_only_contacts_of_the_drill_can_answer(drill: Drill) -> None:
 
 @pytest.mark.usefixtures("code")
 def test_a_phase_without_a_gate_cannot_be_answered(drill: Drill) -> None:
-    said = drill("ack", NAME, "release", "--as", "lead", "--code", "123456")
+    said = drill("ack", NAME, "release", "--as", "lead", typed="123456")
 
     assert said.code == 2
     assert "[U016] 'release' has no gate. Gates are: go, outage, recover, traffic." in said.err
 
 
+@pytest.mark.parametrize("command", ["ack", "decline"])
+def test_a_code_in_the_command_is_refused_since_the_process_list_shows_it(drill: Drill, code: str, command: str) -> None:
+    said = drill(command, NAME, "go", "--as", "lead", "--code", code)
+
+    assert said.code == 2
+    assert "[U035]" in said.err
+    assert code not in said.err
+    assert not facts(Kind.REPLY_RECEIVED)
+
+
 def test_a_code_is_never_written_down(drill: Drill, code: str) -> None:
-    drill("ack", NAME, "--as", "lead", "--code", code)
+    drill("ack", NAME, "--as", "lead", typed=code)
 
     assert code not in "".join(str(fact.row()["data"]) for fact in facts(*Kind))

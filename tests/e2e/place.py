@@ -144,10 +144,17 @@ class Place:
         lines = (self.report_dir(drill) / "facts.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
-    def drill(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def drill(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [*DRILL, *words], cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+            [*DRILL, *words],
+            cwd=PROJECT,
+            env=self.environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
         )
 
     def start(self, *words: str) -> Engine:

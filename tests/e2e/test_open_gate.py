@@ -66,7 +66,7 @@ def _until_the_traffic_gate(story: Story, engine: Engine) -> None:
     story.before = {"names": resolved(sandbox), "timeline": timeline(sandbox, "a"), "touched": engine.told("StepStarted")}
     answer(place, engine, "go")
     engine.fact("AcknowledgementRequested", gate="outage")
-    acked = place.drill("ack", DRILL, "outage", "--as", "oncall", "--code", question(place, "outage")["code"])
+    acked = place.drill("ack", DRILL, "outage", "--as", "oncall", typed=question(place, "outage")["code"])
     assert acked.returncode == 0, acked.stderr
     answer(place, engine, "recover")
     engine.fact("AcknowledgementRequested", gate="traffic")
