@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from drill.model.errors import JournalBroken
+from drill.adapters.database_errors import translated
+from drill.model.errors import JournalBroken, UsageError
 
-T = TypeVar("T")
 _BUSY_TIMEOUT_MS = 30_000
 _UNIXEPOCH_SUBSEC_SINCE = (3, 42)
 _LIVELY: Final = {
@@ -26,8 +25,6 @@ _LIVELY: Final = {
 """A connection whose other end is gone is noticed within about ten seconds, not after the two hours of a plain TCP connection."""
 _TABLES_LOCK: Final = 0x6472696C
 """Names the advisory lock under which tables are made: Postgres lets two processes race on CREATE TABLE IF NOT EXISTS."""
-_GONE: Final = ("08", "57P01", "57P02", "57P03", "53300")
-_RETRY_S: Final = 0.5
 
 
 def sqlite_engine(path: Path, *, pool: int = 20) -> sa.Engine:
@@ -59,18 +56,31 @@ def _unixepoch(*arguments: str) -> float:
 
 
 def database_engine(url: str) -> sa.Engine:
-    """An engine for `sqlite:///path` or a Postgres URL."""
+    """An engine for `sqlite:///path` or a Postgres URL.
+
+    Raises: UsageError: it is neither (U035). JournalBroken: the folder of the file cannot be made (J022).
+    """
     if url.startswith("sqlite:///"):
         return sqlite_engine(Path(url.removeprefix("sqlite:///")))
-    parsed = sa.make_url(url)
-    if parsed.drivername in {"postgres", "postgresql"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    parsed = _postgres_url(url)
     return sa.create_engine(parsed, pool_size=8, max_overflow=12, pool_pre_ping=True, connect_args=dict(_LIVELY))
 
 
+def _postgres_url(url: str) -> sa.URL:
+    """The URL with our driver; what is wrong with it is said without its password."""
+    fix = "Write postgresql://USER@HOST:PORT/DATABASE, or leave it unset for a file in DRILL_HOME."
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise UsageError("DRILL_DATABASE_URL is not the address of a database.", code="U035", fix=fix) from error
+    if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise UsageError(f"DRILL_DATABASE_URL names {parsed.drivername}, which drill does not use.", code="U035", fix=fix)
+    return parsed.set(drivername="postgresql+psycopg")
+
+
 def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
-    """Make what is missing; any number of processes may do so at once."""
-    with engine.begin() as connection:
+    """Make what is missing; any number of processes may do so at once. Raises: JournalBroken: the database cannot be used."""
+    with translated(), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
         metadata.create_all(connection)
@@ -81,24 +91,3 @@ def seconds_now(engine: sa.Engine) -> sa.ColumnElement[float]:
     if engine.dialect.name == "postgresql":
         return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Float)
     return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
-
-
-def is_gone(error: sa.exc.DBAPIError) -> bool:
-    """Whether the server could not be reached or went away: the same again may succeed once it is back. Never on SQLite."""
-    orig = error.orig
-    if isinstance(orig, sqlite3.Error):
-        return False
-    state = getattr(orig, "sqlstate", None)
-    return error.connection_invalidated or (isinstance(error, sa.exc.OperationalError) and (state is None or str(state).startswith(_GONE)))
-
-
-def riding_out(work: Callable[[], T], *, patience_s: float) -> T:
-    """Do idempotent work, again while the database is gone, for `patience_s` at most; then its error."""
-    until_s = time.monotonic() + patience_s
-    while True:
-        try:
-            return work()
-        except sa.exc.DBAPIError as error:
-            if not is_gone(error) or time.monotonic() >= until_s:
-                raise
-            time.sleep(_RETRY_S)

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from drill.adapters.database import create_tables, riding_out
+from drill.adapters.database import create_tables
+from drill.adapters.database_errors import riding_out, translated
 from drill.adapters.journal_tokens import stale
 from drill.model.errors import JournalBroken
 from drill.model.events import GENESIS, Draft, Fact, Kind, canonical, fact_from_row, seal, stamp
@@ -58,12 +59,11 @@ class SqlJournal:
         self._engine = engine
         self._patience_s = patience_s
         self._shut = threading.Event()
-        with _translated():
+        with translated():
             self._prepare()
 
     def _persistently(self, work: Callable[[], T]) -> T:
-        with _translated():
-            return riding_out(work, patience_s=self._patience_s)
+        return riding_out(work, patience_s=self._patience_s)
 
     def _prepare(self) -> None:
         create_tables(self._engine, _metadata)
@@ -162,7 +162,7 @@ class SqlJournal:
         return self._persistently(look)
 
     def head(self, drill: str) -> tuple[int, str]:
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             row = connection.execute(sa.select(_drills.c.seq, _drills.c.digest).where(_drills.c.drill == drill)).one_or_none()
         return (row.seq, row.digest) if row is not None else (0, GENESIS)
 
@@ -201,29 +201,3 @@ def _to_fact(row: sa.Row[tuple[object, ...]]) -> Fact:
     fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
     at = datetime.fromisoformat(fields["at"])
     return fact_from_row({**fields, "at": stamp(at), "data": json.loads(fields["data"])})
-
-
-_CAUSES = (
-    ("No space left", "J020", "the disk is full", "Free space, then `drill resume`: what was written is safe."),
-    ("is full", "J020", "the disk is full", "Free space, then `drill resume`: what was written is safe."),
-    ("readonly", "J021", "the database is read-only", "Make it writable for this user, then `drill resume`."),
-    ("read-only", "J021", "the database is read-only", "Make it writable for this user, then `drill resume`."),
-    ("malformed", "J004", "the file is damaged", "Restore it from a copy; nothing was overwritten."),
-    ("not a database", "J004", "the file is not a database", "Restore it from a copy; nothing was overwritten."),
-    ("no such table", "J004", "the file lacks its tables", "Restore it from a copy; nothing was overwritten."),
-    ("unable to open", "J022", "the file cannot be opened", "Check that DRILL_HOME exists and is readable and writable by this user."),
-)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        text = str(error.orig)
-        for sign, code, what, fix in _CAUSES:
-            if sign in text:
-                raise JournalBroken(f"the journal cannot be used: {what} ({text}).", code=code, fix=fix) from error
-        raise JournalBroken(
-            f"the journal's database does not answer as it should ({text}).", code="J023", fix="Check the database, then `drill resume`."
-        ) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from drill.adapters.database import create_tables, seconds_now
+from drill.adapters.database_errors import translated
 
 _metadata = sa.MetaData()
 _leases = sa.Table(
@@ -33,7 +34,10 @@ class Lease:
 
 
 class SqlLeases:
-    """The table `site_lease`. Tokens only grow, also over releases, so that an old holder's never fits again."""
+    """The table `site_lease`. Tokens only grow, also over releases, so that an old holder's never fits again.
+
+    Every call raises JournalBroken when the database cannot be used; J023 may pass by itself.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -41,7 +45,7 @@ class SqlLeases:
 
     def look(self, sites: Sequence[str]) -> list[Lease]:
         """The rows of these sites that somebody holds."""
-        with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             return self._rows(connection, sites)
 
     def take(self, sites: Sequence[str], *, drill: str, holder: str, over: Sequence[Lease] = ()) -> int | list[Lease]:
@@ -50,7 +54,7 @@ class SqlLeases:
         A site is free when nobody has it, the same drill has it, or it still is as in `over`: the rows whose holder was judged dead.
         """
         judged = {(row.site, row.token) for row in over}
-        with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
@@ -70,19 +74,19 @@ class SqlLeases:
 
     def beat(self, drill: str, token: int) -> bool:
         """Renew; whether every site of the token is still the drill's."""
-        with self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             mine = (_leases.c.drill == drill) & (_leases.c.token == token)
             return connection.execute(_leases.update().where(mine).values(beat=seconds_now(self._engine))).rowcount > 0
 
     def holds(self, drill: str, token: int) -> bool:
         """Whether the drill still has what it took under the token."""
-        with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             query = sa.select(sa.func.count()).where((_leases.c.drill == drill) & (_leases.c.token == token))
             return bool(connection.execute(query).scalar())
 
     def pulse(self, drill: str) -> float:
         """The time of the newest beat for the drill, whoever gave it; 0 when there is none."""
-        with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             return float(connection.execute(sa.select(sa.func.max(_leases.c.beat)).where(_leases.c.drill == drill)).scalar() or 0.0)
 
     def release(self, drill: str, token: int | None = None) -> None:
@@ -90,12 +94,12 @@ class SqlLeases:
         mine = _leases.c.drill == drill
         if token is not None:
             mine &= _leases.c.token == token
-        with self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             connection.execute(_leases.update().where(mine).values(drill="", holder=""))
 
     def clear(self, ending: str) -> None:
         """Give up every site whose name ends so, whoever holds it: its ground is gone."""
-        with self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             connection.execute(_leases.update().where(_leases.c.site.endswith(ending, autoescape=True)).values(drill="", holder=""))
 
     def _rows(self, connection: sa.Connection, sites: Sequence[str]) -> list[Lease]:

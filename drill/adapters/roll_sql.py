@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from drill.adapters.database import create_tables, seconds_now
+from drill.adapters.database_errors import translated
 
 _metadata = sa.MetaData()
 _workers = sa.Table(
@@ -33,7 +34,10 @@ class Enrolled:
 
 
 class SqlRoll:
-    """The table `drill_worker` (port Roll). A row that was marked gone never lives again: a new life takes a new name."""
+    """The table `drill_worker` (port Roll). A row that was marked gone never lives again: a new life takes a new name.
+
+    Every call raises JournalBroken when the database cannot be used; J023 may pass by itself.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -42,17 +46,17 @@ class SqlRoll:
     def enroll(self, executor: str, *, role: str, place: str) -> None:
         """Come to life under a name that was dead or never used."""
         row = {"executor": executor, "role": role, "place": place, "gone": False}
-        with self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             connection.execute(_workers.delete().where(_workers.c.executor == executor))
             connection.execute(_workers.insert().values(**row, beat=seconds_now(self._engine)))
 
     def beat(self, executor: str) -> bool:
-        with self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             alive = (_workers.c.executor == executor) & ~_workers.c.gone
             return connection.execute(_workers.update().where(alive).values(beat=seconds_now(self._engine))).rowcount > 0
 
     def mark_gone(self, executors: Sequence[str]) -> None:
-        with self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             connection.execute(_workers.update().where(_workers.c.executor.in_(executors)).values(gone=True))
 
     def cut_off(self, executors: Sequence[str]) -> None:
@@ -60,7 +64,7 @@ class SqlRoll:
         if self._engine.dialect.name != "postgresql":
             return
         ending = sa.text("select pg_terminate_backend(pid) from pg_stat_activity where application_name = any(:names)")
-        with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             connection.execute(ending, {"names": list(executors)})
 
     def dead_among(self, executors: Sequence[str], *, ttl_s: float) -> list[str]:
@@ -72,6 +76,6 @@ class SqlRoll:
         """The whole roll, oldest beat first."""
         age = (seconds_now(self._engine) - _workers.c.beat).label("age_s")
         query = sa.select(_workers.c.executor, _workers.c.role, _workers.c.place, _workers.c.gone, age).order_by(_workers.c.beat)
-        with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return [Enrolled(row.executor, row.role, row.place, bool(row.gone), float(row.age_s)) for row in rows]

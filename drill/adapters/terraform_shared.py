@@ -12,7 +12,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from drill.adapters.database import create_tables, riding_out
+from drill.adapters.database import create_tables
+from drill.adapters.database_errors import riding_out
 from drill.adapters.terraform import TerraformCli
 from drill.adapters.terraform_events import failure_of
 from drill.adapters.terraform_module import Laid, find_laid, lay

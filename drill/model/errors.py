@@ -96,3 +96,8 @@ class JournalBroken(DrillError):
     """The record cannot be trusted: stop and tell a person."""
 
     default_code = "J000"
+
+    @property
+    def transient(self) -> bool:
+        """Whether it may pass by itself: the store is away or locked (J023). Everything else waits for a person."""
+        return self.code == "J023"

@@ -7,9 +7,8 @@ import os
 import platform
 
 import psutil
-import sqlalchemy as sa
 
-from drill.adapters.database import riding_out
+from drill.adapters.database_errors import riding_out
 from drill.adapters.leases_sql import Lease, SqlLeases
 from drill.model.errors import JournalBroken, PreflightFailed
 from drill.model.plan import Plan
@@ -60,18 +59,12 @@ class SiteLease:
         """Say that we still are here. A database that is away for a while is no reason to stop: the time to live decides."""
         try:
             self._leases.beat(self._drill, self._token)
-        except sa.exc.DBAPIError:
+        except JournalBroken:
             _log.info("lease.missed", exc_info=True, extra={"drill": self._drill})
 
     def check(self) -> None:
         """Ask for the right to touch the sites. Raises: JournalBroken: they are another's by now (J011), or the database is away (J023)."""
-        try:
-            held = riding_out(lambda: self._leases.holds(self._drill, self._token), patience_s=_PATIENCE_S)
-        except sa.exc.DBAPIError as error:
-            raise JournalBroken(
-                f"the leases cannot be read ({error.orig}).", code="J023", fix="Check the database, then `drill resume`."
-            ) from error
-        if not held:
+        if not riding_out(lambda: self._leases.holds(self._drill, self._token), patience_s=_PATIENCE_S):
             raise JournalBroken(
                 f"the sites of {self._drill} are held by another drill or engine by now.",
                 code="J011",

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from drill.adapters.database import riding_out
+from drill.adapters.database_errors import riding_out
 from drill.adapters.roll_sql import Enrolled, SqlRoll
 from drill.engine.keeper import Duties, Keeper
 from drill.wiring.records import Records

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from drill.adapters.clock import SystemClock
 from drill.adapters.database import database_engine
 from drill.adapters.schedules_sql import SqlMarks
@@ -109,7 +107,7 @@ class Clerk:
                 try:
                     for drill in self._clerk.turn(entry):
                         self._say(f"{drill}: due, queued")
-                except (JournalBroken, sa.exc.DBAPIError):  # the database is away: what is due stays due
+                except JournalBroken:  # the database is away: what is due stays due
                     _log.info("schedule.missed", exc_info=True, extra={"schedule": entry.id})
 
     def _queue(self, drill: str, plan: Plan) -> None:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-import sqlalchemy as sa
-
-from drill.adapters.database import database_engine, is_gone
+from drill.adapters.database import database_engine
 from drill.adapters.journal_sql import SqlJournal
 from drill.engine.schedule import Entry
 from drill.model.errors import JournalBroken
@@ -113,8 +111,7 @@ def _records(settings: Settings, say: Callable[[str], None]) -> tuple[Records, S
             journal = SqlJournal(database_engine(settings.database_url))
             return Records(settings, journal), journal
         except JournalBroken as error:
-            cause = error.__cause__
-            if not (isinstance(cause, sa.exc.DBAPIError) and is_gone(cause)) or time.monotonic() > until_s:
+            if not error.transient or time.monotonic() > until_s:
                 raise
             if not told:
                 say(f"waiting for the database: {error.what}")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.database import database_engine
+from drill.model.errors import JournalBroken
 from drill.model.ports import Artifacts
 from drill.settings import SESSION, Settings
 
@@ -60,5 +61,5 @@ def forget_sandbox(settings: Settings) -> None:
 
     if not settings.shared and not (settings.home / "drill.sqlite").exists():
         return
-    with contextlib.suppress(sa.exc.DBAPIError):
+    with contextlib.suppress(JournalBroken):
         SqlLeases(database_engine(settings.database_url)).clear(sandbox_ending(settings))
