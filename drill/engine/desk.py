@@ -15,7 +15,7 @@ from drill.model.ports import InboundMessage, ReplySource
 from drill.model.replies import Reply, parse
 
 _WAIT_S = 1.0
-_REST_S = 1.0
+_LONGEST_REST_S = 30.0
 
 
 class Desk:
@@ -59,13 +59,28 @@ class Desk:
 
 
 class DeskClerk:
-    """A thread that empties a reply source into the desk, and has the postman look after deliveries."""
+    """A thread that empties a reply source into the desk, and has the postman look after deliveries.
 
-    def __init__(self, desk: Desk, source: ReplySource, *, on_tick: Callable[[], None], on_trouble: Callable[[DrillError], None]) -> None:
+    While the record's store is away it waits for it, for as long as the drill lives: an answer stays in its queue until it is stored.
+    It ends when the record is another engine's or needs a person, and says so to `on_end`, which must not need the record.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        source: ReplySource,
+        *,
+        on_tick: Callable[[], None],
+        on_trouble: Callable[[DrillError], None],
+        on_end: Callable[[JournalBroken], None],
+        rest_s: float = 1.0,
+    ) -> None:
         self._desk = desk
         self._source = source
         self._on_tick = on_tick
         self._on_trouble = on_trouble
+        self._on_end = on_end
+        self._rest_s = rest_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="desk", daemon=True)
 
@@ -79,17 +94,32 @@ class DeskClerk:
         self._thread.join(timeout=5)
 
     def _work(self) -> None:
+        away = 0
         while not self._stop.is_set():
             try:
-                for message in self._source.receive(_WAIT_S):
-                    self._desk.take_message(message)
-                    self._source.done(message)
-                self._on_tick()
-            except JournalBroken:
-                return  # another engine has the drill, or its own nodes report the broken store
-            except DrillError as error:
-                self._on_trouble(error)
-                self._stop.wait(_REST_S)
-            except Exception as error:  # noqa: BLE001 - a bug of ours must not leave people's answers unread; it becomes a finding
-                self._on_trouble(DrillError(f"an answer could not be taken in: {type(error).__name__}: {error}", code="D902"))
-                self._stop.wait(_REST_S)
+                self._turn()
+                away = 0
+            except JournalBroken as error:
+                if not error.transient:
+                    self._on_end(error)
+                    return
+                away += 1
+                self._stop.wait(min(self._rest_s * 2 ** min(away - 1, 10), _LONGEST_REST_S))
+
+    def _turn(self) -> None:
+        """Take in what has come. Raises: JournalBroken: the record takes nothing, not even that there was trouble."""
+        try:
+            for message in self._source.receive(_WAIT_S):
+                self._desk.take_message(message)
+                self._source.done(message)
+            self._on_tick()
+        except JournalBroken:
+            raise
+        except DrillError as error:
+            self._rest_after(error)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not leave people's answers unread; it becomes a finding
+            self._rest_after(DrillError(f"an answer could not be taken in: {type(error).__name__}: {error}", code="D902"))
+
+    def _rest_after(self, error: DrillError) -> None:
+        self._on_trouble(error)
+        self._stop.wait(self._rest_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +19,7 @@ from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
 from drill.engine.people import People
 from drill.engine.record import Recorder
-from drill.model.errors import DrillError, PreflightFailed
+from drill.model.errors import DrillError, JournalBroken, PreflightFailed
 from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.steps.base import registry
@@ -182,7 +183,8 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     life.start()
     crew = DrillCrew(_kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, life=life))
     if grounds.replies is not None:
-        clerk = DeskClerk(Desk(recorder, people), grounds.replies, on_tick=crew.notifier.look_after, on_trouble=_trouble(recorder.say))
+        desk, trouble = Desk(recorder, people), _trouble(recorder.say)
+        clerk = DeskClerk(desk, grounds.replies, on_tick=crew.notifier.look_after, on_trouble=trouble, on_end=_deaf)
         clerk.start()
         stack.callback(clerk.stop)
     progress = records.progress(drill)
@@ -217,6 +219,12 @@ def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, 
         auditor=grounds.auditor,
         past=past_outcomes(records, recorder.drill, plan),
     )
+
+
+def _deaf(error: JournalBroken) -> None:
+    """Say at the terminal that answers are not heard any more: the record cannot be told of it."""
+    sys.stderr.write(f"error: {error} Answers to messages are not taken in here any more.\n")
+    sys.stderr.flush()
 
 
 def _trouble(say: Callable[..., object]) -> Callable[[DrillError], None]:

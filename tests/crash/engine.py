@@ -120,7 +120,7 @@ def _play(records: Records, drill: str, world: ScriptedWorld, strike: Strike) ->
     kit = _kit(records, drill, recorder, world)
     crew = DrillCrew(kit)
     phone = ScriptedPhone(world, silent=strike.silent)
-    clerk = DeskClerk(Desk(recorder, kit.people), phone, on_tick=crew.notifier.look_after, on_trouble=_raise)
+    clerk = DeskClerk(Desk(recorder, kit.people), phone, on_tick=crew.notifier.look_after, on_trouble=_raise, on_end=lambda _error: None)
     clerk.start()
     engine = DurableEngine(database_engine(records.settings.database_url), executor=f"cli:{drill}", crew_of=lambda _drill, _plan: crew)
     engine.launch()

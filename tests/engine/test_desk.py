@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from drill.engine.desk import Desk, DeskClerk
-from drill.model.errors import DrillError, JournalBroken, Retryable
+from drill.engine.desk import Desk
 from drill.model.events import Kind, stamp
 from drill.model.ports import InboundMessage
 from drill.model.replies import Reply
 from tests.engine.drilling import NUMBERS, Stage, gate_of, phase_of, plan_of, step_of
-from tests.fakes import FakeReplySource
 
 
 def asked(**fields: Any) -> Stage:
@@ -179,89 +175,3 @@ def test_neither_a_number_nor_a_code_nor_the_text_itself_is_in_any_fact() -> Non
     written = " ".join(str(fact.row()["data"]) + fact.key + fact.by for fact in drill.facts())
 
     assert not [secret for secret in (*codes, "4711", *NUMBERS.values(), "13900000009") if secret in written]
-
-
-# ---------------------------------------------------------------- the clerk
-
-
-class Clerk:
-    """A clerk at work in its thread until the block ends."""
-
-    def __init__(self, drill: Stage, source: Any, *, on_tick: Callable[[], None] = lambda: None) -> None:
-        self.troubles: list[DrillError] = []
-        self.ticked = threading.Event()
-
-        def tick() -> None:
-            on_tick()
-            self.ticked.set()
-
-        self.clerk = DeskClerk(Desk(drill.recorder, drill.people), source, on_tick=tick, on_trouble=self.troubles.append)
-
-    def __enter__(self) -> Self:
-        self.clerk.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.clerk.stop()
-
-
-def test_an_answer_is_let_go_only_after_it_is_stored() -> None:
-    drill = asked()
-    stored_before_done: list[bool] = []
-
-    class Source(FakeReplySource):
-        def done(self, message: InboundMessage) -> None:
-            stored_before_done.append(drill.journal.find("drill-1", f"reply/{message.id}") is not None)
-            super().done(message)
-
-    source = Source(drill.clock)
-    source.put(NUMBERS["LEAD_PHONE"], f"1 {drill.code('a', 'lead')}")
-
-    with Clerk(drill, source) as desk:
-        assert desk.ticked.wait(5)
-
-    assert stored_before_done == [True]
-    assert confirmed(drill) == ("lead",)
-
-
-def test_a_silent_provider_is_trouble_to_report_and_not_the_end_of_listening() -> None:
-    drill = asked()
-
-    class Source(FakeReplySource):
-        failed = False
-
-        def receive(self, wait_s: float) -> list[InboundMessage]:
-            if not self.failed:
-                self.failed = True
-                raise Retryable("the queue does not answer", code="A170")
-            return super().receive(wait_s)
-
-    source = Source(drill.clock)
-    source.put(NUMBERS["LEAD_PHONE"], f"1 {drill.code('a', 'lead')}")
-
-    with Clerk(drill, source) as desk:
-        assert desk.ticked.wait(5)
-
-    assert [error.code for error in desk.troubles] == ["A170"]
-    assert confirmed(drill) == ("lead",)
-
-
-def test_the_clerk_of_an_engine_that_was_taken_over_lets_no_answer_go() -> None:
-    drill = asked()
-    done: list[str] = []
-
-    class Source(FakeReplySource):
-        def done(self, message: InboundMessage) -> None:
-            done.append(message.id)
-
-    class Stale(Desk):
-        def take_message(self, message: InboundMessage) -> Any:
-            raise JournalBroken("another engine has taken over", code="J010")
-
-    source = Source(drill.clock)
-    source.put(NUMBERS["LEAD_PHONE"], "1")
-    clerk = DeskClerk(Stale(drill.recorder, drill.people), source, on_tick=lambda: None, on_trouble=lambda _error: None)
-    clerk.start()
-    clerk.stop()
-
-    assert done == []
