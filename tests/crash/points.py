@@ -150,9 +150,15 @@ def after_an_abort(played: Played) -> list[Wrong]:
         wrong.append(Wrong(Fault.LOST_UNDO, f"the world was not brought back: {played.state}"))
     asked = next((fact.seq for fact in played.of(Kind.ABORT_REQUESTED)), None)
     ended = next((fact.seq for fact in played.of(Kind.DRILL_FINISHED)), 0)
-    if asked is None or asked > ended:
+    if asked is None or asked > min(ended, _all_home(played)):
         return wrong
     return wrong + (_after_the_point(played) if _passed_the_point(played) else _before_the_point(played))
+
+
+def _all_home(played: Played) -> int:
+    """The fact that closed the last phase of the failback: an abort after it finds nothing to stop and nothing to undo."""
+    closed = [fact.seq for fact in played.of(Kind.PHASE_CLOSED) if fact.data["phase"] == "release" and fact.data["state"] == "succeeded"]
+    return closed[-1] if closed else played.facts[-1].seq
 
 
 def _passed_the_point(played: Played) -> bool:
