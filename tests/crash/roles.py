@@ -25,6 +25,7 @@ from drill.model.ports import (
 )
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 from drill.steps.base import Step
+from tests.crash.deeds import PLAYBOOKS, apps, form, keep, put
 from tests.crash.world import ADDRESSES, ScriptedWorld, serving_site, working_for
 
 _TAGS = {"drill": "allowed"}
@@ -41,11 +42,11 @@ class ScriptedOutage:
         return [] if self.isolated(site) else [Effect(verb=Verb.STOP, target=f"{site}/region", tags=_TAGS, undo="automatic")]
 
     def isolate(self, site: str) -> Mapping[str, Any]:
-        self._world.act(f"isolate {site}", lambda state: _put(state["cut"], site, value=True))
+        self._world.act(f"isolate {site}", lambda state: put(state["cut"], site, value=True))
         return {"region": site, "method": "freeze"}
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
-        self._world.act(f"restore {site}", lambda state: _put(state["cut"], site, value=False))
+        self._world.act(f"restore {site}", lambda state: put(state["cut"], site, value=False))
 
     def isolated(self, site: str) -> bool:
         return bool(self._world.state()["cut"][site])
@@ -62,14 +63,14 @@ class ScriptedFence:
         return [] if fenced else [Effect(verb=Verb.STOP, target=f"{site}/database", tags=_TAGS, undo="automatic")]
 
     def fence(self, site: str) -> Mapping[str, Any]:
-        self._world.act(f"fence {site}", lambda state: _put(state["databases"][site], "fenced", value=True))
+        self._world.act(f"fence {site}", lambda state: put(state["databases"][site], "fenced", value=True))
         return {"processes_gone": True, "write_refused": True}
 
     def release(self, site: str) -> None:
         others = [name for name, row in self._world.state()["databases"].items() if name != site and row["role"] == "primary"]
         if others:
             raise Fatal(f"{others[0]} is writable.", code="A211")
-        self._world.act(f"release {site}", lambda state: _put(state["databases"][site], "fenced", value=False))
+        self._world.act(f"release {site}", lambda state: put(state["databases"][site], "fenced", value=False))
 
 
 class ScriptedDns:
@@ -83,13 +84,13 @@ class ScriptedDns:
         return RecordSet(name, rtype, row["ttl_s"], tuple(row["values"]), raw=row)
 
     def swap(self, before: RecordSet, after: RecordSet) -> None:
-        wanted, replaced = _form(after), _form(before)
+        wanted, replaced = form(after), form(before)
 
         def change(state: dict[str, Any]) -> bool:
             present = state["dns"][before.name]
             if present not in (wanted, replaced):
                 raise Fatal(f"somebody else changed {before.name}.", code="A220")
-            return _put(state["dns"], before.name, value=wanted)
+            return put(state["dns"], before.name, value=wanted)
 
         self._world.act(f"{before.name} -> {', '.join(after.values)}", change)
 
@@ -130,7 +131,7 @@ class ScriptedTerraform:
 
     def plan(self, workspace: Workspace, *, destroy: bool = False, stopping: Callable[[], bool] = lambda: False) -> TerraformPlan:
         there = self.resources(workspace)
-        names = there if destroy else [name for name in _apps(workspace.variables) if name not in there]
+        names = there if destroy else [name for name in apps(workspace.variables) if name not in there]
         changes = tuple(TerraformChange(name, "terraform_data", ("delete" if destroy else "create",), {}) for name in names)
         self._plans[workspace.step] = (destroy, changes)
         return TerraformPlan(changes, "0" * 64)
@@ -140,7 +141,7 @@ class ScriptedTerraform:
         verb = "delete" if destroy else "create"
         for change in changes:
             on_event(TerraformEvent("apply_start", change.address, verb, None))
-            self._world.act(f"{verb} {change.address}", partial(_keep, step=workspace.step, name=change.address, there=not destroy))
+            self._world.act(f"{verb} {change.address}", partial(keep, step=workspace.step, name=change.address, there=not destroy))
             on_event(TerraformEvent("apply_complete", change.address, verb, 0.1))
         return {} if destroy else {"addresses": list(workspace.variables["addresses"])}
 
@@ -148,7 +149,7 @@ class ScriptedTerraform:
         return list(self._world.state()["resources"].get(workspace.step, ()))
 
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
-        return TerraformPlan(tuple(TerraformChange(name, "terraform_data", ("create",), {}) for name in _apps(variables)), "0" * 64)
+        return TerraformPlan(tuple(TerraformChange(name, "terraform_data", ("create",), {}) for name in apps(variables)), "0" * 64)
 
 
 class ScriptedAnsible:
@@ -169,7 +170,7 @@ class ScriptedAnsible:
         on_task: Callable[[TaskEvent], None],
     ) -> PlayResult:
         site = next(iter(inventory["all"]["children"]["pg_target"]["hosts"]))
-        change, outputs = _PLAYBOOKS[playbook]
+        change, outputs = PLAYBOOKS[playbook]
         before = self._world.state()["databases"][site]["role"]
         tasks = [TaskEvent(f"{playbook}: look", site, "ok", 0.01)]
         on_task(tasks[-1])
@@ -258,58 +259,3 @@ class Signed:
     def undo(self, params: Any, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
         working_for.set(f"undo:{attempt.step}")
         self._inner.undo(params, world, attempt, undo)
-
-
-def _put(place: dict[str, Any], key: str, *, value: Any) -> bool:
-    changed = place[key] != value
-    place[key] = value
-    return bool(changed)
-
-
-def _keep(state: dict[str, Any], *, step: str, name: str, there: bool) -> bool:
-    rows = set(state["resources"].get(step, ()))
-    after = rows | {name} if there else rows - {name}
-    state["resources"][step] = sorted(after)
-    if not after:
-        del state["resources"][step]
-    return after != rows
-
-
-def _apps(variables: Mapping[str, Any]) -> list[str]:
-    return [f"app[{address}]" for address in variables.get("addresses", ())]
-
-
-def _form(record: RecordSet) -> dict[str, Any]:
-    return {"ttl_s": record.ttl_s, "values": list(record.values)}
-
-
-def _promote(state: dict[str, Any], site: str) -> bool:
-    return _put(state["databases"][site], "role", value="primary")
-
-
-def _rejoin(state: dict[str, Any], site: str) -> bool:
-    if state["cut"][site]:
-        raise Fatal(f"{site} is cut off.", code="A131")
-    changed = _put(state["databases"][site], "role", value="standby")
-    return _put(state["databases"][site], "fenced", value=False) or changed
-
-
-def _switch_over(state: dict[str, Any], site: str) -> bool:
-    if state["databases"][site]["fenced"] or state["cut"][site]:
-        raise Fatal(f"{site} does not stream.", code="A231")
-    changed = _put(state["databases"][site], "role", value="primary")
-    for other in state["databases"].keys() - {site}:
-        changed = _put(state["databases"][other], "role", value="standby") or changed
-    return changed
-
-
-def _promoted(before: str) -> dict[str, Any]:
-    done = {"lsn": "0/3000160", "timeline": 2}
-    return {"pg_promote": {"after": done, "lag_bytes": 0, "lag_known": True, "already_promoted": before == "primary"}}
-
-
-_PLAYBOOKS: Mapping[str, tuple[Callable[[dict[str, Any], str], bool], Callable[[str], dict[str, Any]]]] = {
-    "promote_postgres.yml": (_promote, _promoted),
-    "rejoin_postgres.yml": (_rejoin, lambda _: {"role": "standby"}),
-    "switchover_postgres.yml": (_switch_over, lambda _: {"role": "primary"}),
-}
