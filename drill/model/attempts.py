@@ -8,6 +8,7 @@ from typing import Any
 
 from drill.model.events import Fact, Kind
 from drill.model.plan import PlannedStep
+from drill.model.questions import holds
 from drill.model.report import StepState
 from drill.model.spans import Stretch
 from drill.model.timeline import Timeline
@@ -23,6 +24,8 @@ class Try:
     end_ms: int | None = None
     state: StepState = "running"
     error: str = ""
+    acted: bool = True
+    """False when it certainly failed before it changed anything."""
 
 
 @dataclass
@@ -78,7 +81,8 @@ def _close(row: Work, timeline: Timeline) -> None:
         superseded = n + 1 < len(row.tries)
         gone = timeline.over_ms is not None or superseded or (latest is not None and _replaced(attempt, timeline, latest))
         if attempt.end_ms is None and (gone or attempt.state == "interrupted"):
-            attempt.end_ms = max(attempt.start_ms, timeline.last_sign_ms(attempt.epoch))
+            stood = [start for start, _ in holds(timeline) if start >= attempt.start_ms]
+            attempt.end_ms = max(attempt.start_ms, min([timeline.last_sign_ms(attempt.epoch), *stood]))
             attempt.state = "interrupted"
             if not superseded and row.state == "running":
                 row.state = "interrupted"
@@ -116,6 +120,7 @@ def _failed(row: Work, fact: Fact, ms: int) -> None:
     attempt = _current(row, fact)
     if attempt is not None:
         attempt.error = f"[{row.code}] {row.error}"
+        attempt.acted = not fact.data.get("untouched")
 
 
 def _retry(row: Work, _fact: Fact, _ms: int) -> None:

@@ -51,8 +51,9 @@ def share_out(window: Stretch, *, noticed_ms: int | None, working: Iterable[Stre
 def shares_of(timeline: Timeline, works: Mapping[str, Work], asked: Mapping[str, Question], window: Stretch) -> Shares:
     """The clocks of a recovery window: steps of the drill part work, gates and holds wait."""
     now_ms = timeline.now_ms
-    working = [stretch for work in works.values() if not work.failback for stretch in work.stretches(now_ms)]
-    waiting = [stretch for question in asked.values() for stretch in question.stretches(now_ms)] + holds(timeline)
+    held = holds(timeline)
+    working = without((stretch for work in works.values() if not work.failback for stretch in work.stretches(now_ms)), held)
+    waiting = [stretch for question in asked.values() for stretch in question.stretches(now_ms)] + held
     return share_out(window, noticed_ms=noticed_ms(timeline), working=working, waiting=waiting)
 
 

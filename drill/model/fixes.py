@@ -12,12 +12,12 @@ from drill.model.courses import Course
 from drill.model.critical_path import CriticalPath
 from drill.model.events import Kind
 from drill.model.plan import PlannedStep
-from drill.model.questions import Question
+from drill.model.questions import Question, holds
 from drill.model.recovery import LARGEST_GAP_MS, Recovery
 from drill.model.report import FixRow, Label
 from drill.model.rows_people import phases_title
 from drill.model.schedule import Clip, Schedule
-from drill.model.spans import milliseconds, seconds
+from drill.model.spans import milliseconds, seconds, total, within
 from drill.model.telling import label, said
 from drill.model.timeline import Timeline
 
@@ -31,6 +31,8 @@ class _Idea:
     title: Label
     why: Label
     clip: Clip
+    saves_ms: int | None = None
+    """What it saves when the schedule need not be asked."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def fixes(ground: Ground) -> tuple[FixRow, ...]:
         return tuple(_obstacles(ground))[:MOST]
     schedule = Schedule(ground.courses, ground.works, ground.asked, recovery.window)
     target = milliseconds(ground.timeline.plan.objectives.rto_s)
-    concrete = [idea for source in (_gates, _budgets, _detection, _switches, _tries) for idea in source(ground)]
+    concrete = [idea for source in (_gates, _holds, _budgets, _detection, _switches, _tries) for idea in source(ground)]
     best = _ranked(schedule, concrete)[:MOST]
     best = _ranked(schedule, [*(idea for _, idea in best), *_longest(ground)]) if len(best) < MOST else best
     return tuple(_fix(idea, saves=saves, actual=recovery.actual_ms, target=target) for saves, idea in best)
@@ -60,7 +62,7 @@ def fixes(ground: Ground) -> tuple[FixRow, ...]:
 
 def _ranked(schedule: Schedule, ideas: Sequence[_Idea]) -> list[tuple[int, _Idea]]:
     """Ideas worth a line with what each saves, the best first."""
-    rows = [(schedule.saved_ms(idea.clip), idea) for idea in ideas]
+    rows = [(schedule.saved_ms(idea.clip) if idea.saves_ms is None else idea.saves_ms, idea) for idea in ideas]
     return sorted((row for row in rows if row[0] >= LEAST_MS), key=lambda row: -row[0])
 
 
@@ -85,6 +87,15 @@ def _gates(ground: Ground) -> Iterator[_Idea]:
             title = label(f"Let “{name.en}” go on without waiting for the answer", f"“{name.zh}”不等待答复继续执行")
             why = label(f"{said(wait)} were spent waiting for a person.", f"等待人工答复用了 {said(wait)}。")
             yield _Idea(title, why, Clip(gates={question.id: wait}))
+
+
+def _holds(ground: Ground) -> Iterator[_Idea]:
+    """Nothing runs on hold, so all of it that lies in the recovery is saved by deciding at once."""
+    window = ground.recovery.window
+    held = 0 if window is None else total(within(holds(ground.timeline), *window))
+    if held:
+        title = label("Decide at once when the drill goes on hold", "演练暂停时立即作出决定")
+        yield _Idea(title, label(f"It stood still for {said(held)}.", f"暂停了 {said(held)}。"), Clip(), saves_ms=held)
 
 
 def _budgets(ground: Ground) -> Iterator[_Idea]:

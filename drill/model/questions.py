@@ -69,10 +69,15 @@ def holds(timeline: Timeline) -> list[Stretch]:
     for fact in timeline.of(Kind.DRILL_HELD, Kind.OPERATOR_DECIDED, Kind.DRILL_FINISHED):
         if fact.kind is Kind.DRILL_HELD:
             since = timeline.ms(fact) if since is None else since
-        elif since is not None:
+        elif since is not None and (fact.kind is Kind.DRILL_FINISHED or ends_a_hold(fact)):
             out.append((since, timeline.ms(fact)))
             since = None
     return out if since is None else [*out, (since, timeline.now_ms)]
+
+
+def ends_a_hold(fact: Fact) -> bool:
+    """Whether a person chose the way on for the whole drill; a decision about one step leaves it on hold."""
+    return fact.kind is Kind.OPERATOR_DECIDED and fact.data["verb"] in {"failback", "proceed", "abort"}
 
 
 _STOPS = frozenset({Kind.ABORT_REQUESTED, Kind.DRILL_HELD, Kind.DRILL_FINISHED})

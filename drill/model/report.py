@@ -98,7 +98,10 @@ class StepRow(Shape):
 
 
 class PhaseRow(Shape):
-    """One phase. `actual_s` is its whole length; `human_s` the part spent waiting for its gate with no step running; `work_s` the rest."""
+    """One phase. `actual_s` is its length less the time on hold; `human_s` the part spent waiting for its gate with no step running.
+
+    `work_s` is the rest. From start to end it takes `actual_s` plus `held_s`.
+    """
 
     id: str
     part: Literal["drill", "failback"]
@@ -112,6 +115,8 @@ class PhaseRow(Shape):
     work_s: float | None
     over_budget_s: float | None
     waits: tuple[Span, ...]
+    held_s: float = 0.0
+    holds: tuple[Span, ...] = ()
     acknowledged_by: tuple[str, ...]
     asks: bool
     """False: its status was sent, no answer was asked."""
@@ -119,6 +124,17 @@ class PhaseRow(Shape):
     delivered: bool
     answered: bool
     bottleneck: bool = False
+
+
+class HoldRow(Shape):
+    """One time on hold: the drill stood still until a person chose the way on. `end_s` and `chose` are null while nobody has."""
+
+    part: Literal["drill", "failback"]
+    reason: str
+    start_s: float
+    end_s: float | None
+    chose: str | None
+    by: str | None
 
 
 class ProbeRun(Shape):
@@ -226,6 +242,7 @@ class Report(Shape):
     """One or two sentences a manager reads first."""
     phases: tuple[PhaseRow, ...]
     steps: tuple[StepRow, ...]
+    holds: tuple[HoldRow, ...] = ()
     gates: tuple[GateRow, ...]
     messages: tuple[MessageRow, ...]
     replies: tuple[ReplyRow, ...]

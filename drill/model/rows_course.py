@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drill.model.attempts import Work
@@ -10,9 +10,9 @@ from drill.model.courses import Course
 from drill.model.critical_path import CriticalPath
 from drill.model.events import Fact, Kind
 from drill.model.plan import Text
-from drill.model.questions import Question
-from drill.model.report import AttemptRow, Label, PhaseRow, ProgressRow, Span, StepRow
-from drill.model.spans import Stretch, maybe_seconds, milliseconds, seconds, total, within
+from drill.model.questions import Question, ends_a_hold
+from drill.model.report import AttemptRow, HoldRow, Label, PhaseRow, ProgressRow, Span, StepRow
+from drill.model.spans import Stretch, maybe_seconds, milliseconds, seconds, total, within, without
 from drill.model.timeline import Timeline
 
 _DETAILS = ("detail", "state", "action", "address", "host")
@@ -85,7 +85,7 @@ def _time_in(course: Course, window: Stretch | None) -> tuple[int, int]:
     actual = course.actual_ms or 0
     if window is None:
         return actual, actual
-    return total(within([(course.start_ms or 0, course.end_ms or 0)], *window)), actual
+    return total(within(without([(course.start_ms or 0, course.end_ms or 0)], course.holds), *window)), actual
 
 
 def _phase_row(course: Course, asked: Mapping[str, Question], *, told: Mapping[str, set[str]], now_ms: int, bottleneck: bool) -> PhaseRow:
@@ -103,7 +103,9 @@ def _phase_row(course: Course, asked: Mapping[str, Question], *, told: Mapping[s
         human_s=seconds(course.human_ms),
         work_s=maybe_seconds(course.work_ms),
         over_budget_s=maybe_seconds(_over_ms(course, now_ms)),
-        waits=tuple(Span(start_s=seconds(start), end_s=seconds(end)) for start, end in course.waits),
+        waits=_spans(course.waits),
+        held_s=seconds(course.held_ms),
+        holds=_spans(course.holds),
         acknowledged_by=question.answered_by if question is not None and question.state == "acknowledged" else (),
         asks=course.planned.gate is not None,
         told=bool(names & told["sent"]),
@@ -114,11 +116,29 @@ def _phase_row(course: Course, asked: Mapping[str, Question], *, told: Mapping[s
 
 
 def _over_ms(course: Course, now_ms: int) -> int | None:
-    """How much longer than its budget it took so far; nothing without a budget or before it began."""
+    """How much longer than its budget it took so far, holds left out; nothing without a budget or before it began."""
     if course.planned.budget_s is None or course.start_ms is None:
         return None
     end = now_ms if course.end_ms is None else course.end_ms
-    return max(0, end - course.start_ms - milliseconds(course.planned.budget_s))
+    return max(0, end - course.start_ms - course.held_ms - milliseconds(course.planned.budget_s))
+
+
+def _spans(stretches: Sequence[Stretch]) -> tuple[Span, ...]:
+    return tuple(Span(start_s=seconds(start), end_s=seconds(end)) for start, end in stretches)
+
+
+def hold_rows(timeline: Timeline) -> tuple[HoldRow, ...]:
+    """Every time on hold, with what was chosen then; what a retry or skip decides about one step ends no hold."""
+    rows: list[HoldRow] = []
+    for fact in timeline.of(Kind.DRILL_HELD, Kind.OPERATOR_DECIDED, Kind.DRILL_FINISHED):
+        at_s, open_one = seconds(timeline.ms(fact)), bool(rows) and rows[-1].end_s is None
+        if fact.kind is Kind.DRILL_HELD and not open_one:
+            part, reason = "failback" if fact.data.get("part") == "failback" else "drill", str(fact.data["reason"])
+            rows.append(HoldRow(part=part, reason=reason, start_s=at_s, end_s=None, chose=None, by=None))
+        elif open_one and (fact.kind is Kind.DRILL_FINISHED or ends_a_hold(fact)):
+            chose = fact.data["verb"] if fact.kind is Kind.OPERATOR_DECIDED else None
+            rows[-1] = rows[-1].model_copy(update={"end_s": at_s, "chose": chose, "by": fact.by if chose else None})
+    return tuple(rows)
 
 
 def _told(timeline: Timeline) -> Mapping[str, set[str]]:

@@ -13,10 +13,10 @@ from drill.model.dataloss import rpo_of
 from drill.model.dry_run import untimed
 from drill.model.events import Fact, Kind
 from drill.model.fixes import Ground, fixes
-from drill.model.questions import questions
+from drill.model.questions import Question, questions
 from drill.model.recovery import Recovery, recovery_of
 from drill.model.report import Clocks, Evidence, FindingRow, FixRow, Label, PhaseRow, Report, Rpo, Rto, Span, TrendPoint
-from drill.model.rows_course import phase_rows, step_rows, title_of
+from drill.model.rows_course import hold_rows, phase_rows, step_rows, title_of
 from drill.model.rows_findings import finding_rows
 from drill.model.rows_people import auto_answered, gate_rows, message_rows, reply_rows
 from drill.model.rows_probes import probe_rows
@@ -58,10 +58,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         summary=_summary(timeline, rto, rpo, phases=rows, fixed=best, findings=findings),
         phases=rows,
         steps=step_rows(timeline, tasks, path),
-        gates=gate_rows(timeline, asked),
-        messages=message_rows(timeline),
-        replies=reply_rows(timeline),
-        promises=promise_rows(timeline, asked),
+        **_people(timeline, asked),
         probes=probe_rows(series),
         undos=undos,
         fixes=best,
@@ -94,6 +91,17 @@ def _heading(timeline: Timeline, version: str) -> dict[str, Any]:
     }
 
 
+def _people(timeline: Timeline, asked: Mapping[str, Question]) -> dict[str, Any]:
+    """What people were asked, told and heard, and when the drill waited for them to decide."""
+    return {
+        "holds": hold_rows(timeline),
+        "gates": gate_rows(timeline, asked),
+        "messages": message_rows(timeline),
+        "replies": reply_rows(timeline),
+        "promises": promise_rows(timeline, asked),
+    }
+
+
 def _moments(timeline: Timeline, tasks: Mapping[str, Work]) -> dict[str, float | None]:
     """The single moments a report names."""
     return {
@@ -113,9 +121,15 @@ def _clocks(ground: Ground, recovery: Recovery) -> Clocks:
 
 def _no_return_ms(timeline: Timeline, tasks: Mapping[str, Work]) -> int | None:
     """When the first step began after which nothing rolls back by itself."""
-    starts = [work.start_ms for work in tasks.values() if work.planned.no_return and not work.failback and work.start_ms is not None]
-    starts += [timeline.ms(fact) for fact in timeline.of(Kind.STEP_STARTED) if fact.data["no_return"]]
+    starts = [row.start_ms for work in tasks.values() if work.planned.no_return and not work.failback for row in work.tries if row.acted]
+    starts += [timeline.ms(fact) for fact in timeline.of(Kind.STEP_STARTED) if fact.data["no_return"] and _acted(tasks, fact)]
     return min(starts, default=None)
+
+
+def _acted(tasks: Mapping[str, Work], started: Fact) -> bool:
+    """Whether a try may have changed something; one of a step that is not in the plan may."""
+    tries = tasks[started.data["step"]].tries if started.data["step"] in tasks else ()
+    return all(row.acted for row in tries if row.number == started.data["attempt"])
 
 
 def _evidence(timeline: Timeline, version: str) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from drill.model.errors import JournalBroken
@@ -13,6 +14,7 @@ from drill.model.plan import Mode, Plan
 MEASUREMENTS: Final = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED})
 _RETURNS: Final = (Kind.OUTAGE_ENDED, Kind.UNDO_DONE, Kind.UNDO_FAILED, Kind.DRILL_FINISHED)
 """From here on a service that answers may do so because the old side came back."""
+_WAYS_BACK: Final = frozenset({"failback", "abort"})
 _LIFTS: Final = (Kind.DRILL_HELD, Kind.OPERATOR_DECIDED, Kind.FAILBACK_STARTED)
 
 
@@ -133,6 +135,13 @@ class Timeline:
         if failback is not None or finished is None or finished.data["outcome"] != "finished":
             return failback
         return self.ms(finished)
+
+    @property
+    def given_up_ms(self) -> int | None:
+        """When the drill part was left for good: the first hold that a person ended by a failback or an abort."""
+        turns = self.of(Kind.DRILL_HELD, Kind.OPERATOR_DECIDED)
+        left = [held for held, chosen in pairwise(turns) if held.kind is Kind.DRILL_HELD and chosen.data.get("verb") in _WAYS_BACK]
+        return self.ms(left[0]) if left else None
 
     @property
     def over_ms(self) -> int | None:

@@ -48,10 +48,16 @@ class _Teller(Pen):
             self._abort(outage_s)
             return
         self._recovery()
+        if story.hold_s and story.ending != "held":
+            self._hold("proceed", ("go", "outage", "detect", "rebuild", "data"))
         self._traffic()
         if story.ending == "held":
-            self.say(self.go_to(0.1), Kind.DRILL_HELD, "held/1", reason="nobody answered traffic", left=["failback"])
+            self._hold("failback", ())
+            if story.hold_s:
+                self._failback()
             self._measure(outage_s, until_s=self.t + 0.5)
+            if story.hold_s:
+                self._finish("finished", 1)
             return
         if story.found:
             last = last_row_before(outage_s, story.every_s)
@@ -160,6 +166,16 @@ class _Teller(Pen):
             return
         self.ask("traffic", "traffic", "oncall", wait_s=1.1)
         self.close_phase("traffic")
+
+    def _hold(self, verb: str, closed_again: Sequence[str]) -> None:
+        """The drill stands still; each phase that was closed is closed once more by the turn after it, as the engine does."""
+        self.say(self.go_to(0.1), Kind.DRILL_HELD, "held/1", reason="nobody answered traffic", left=["failback"], part="drill")
+        if not self.story.hold_s:
+            return
+        self.say(self.go_to(self.story.hold_s), Kind.OPERATOR_DECIDED, "operator/1", by="person:operator", verb=verb, subject="drill")
+        self.go_to(0.2)
+        for phase in closed_again:
+            self.say(self.go_to(0.01), Kind.PHASE_CLOSED, f"{phase}/closed/1", phase=phase, state="succeeded")
 
     def _failback(self) -> None:
         self.say(self.go_to(0.05), Kind.FAILBACK_STARTED, "failback")

@@ -46,6 +46,8 @@ class Knobs:
     found: bool = True
     """The canary was read back."""
     ending: Ending = "finished"
+    hold_s: float = 0.0
+    """After the recovery's steps the drill was on hold so long, and a person chose to proceed; with `held`, to fail back."""
 
 
 def where_of(step: str, attempt: int | None = None) -> dict[str, Any]:
