@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, SetWorkflowID, WorkflowStatus
 
 from drill.engine.attempt import Result
 from drill.engine.conduct import Conductor, Crew
@@ -128,9 +128,9 @@ class DurableEngine:
 
     def adopt(self, drill: str) -> None:
         """Take a drill from an executor that is known to be dead; nothing happens when it is ours."""
-        status = DBOS.get_workflow_status(_workflow_id(drill, self._life(drill))) if self._life(drill) else None
-        if status is not None and status.status == "PENDING":
-            self.take_over([str(status.executor_id)])
+        row = self._row(drill, self._life(drill))
+        if row is not None and row.status == "PENDING":
+            self.take_over([str(row.executor_id)])
 
     def play(self, drill: str, plan: Plan) -> None:
         """Begin a drill; go on with it when it has begun; give it another life when a bug had ended it."""
@@ -145,25 +145,33 @@ class DurableEngine:
         if drill in _unwritten:
             return _unwritten[drill]
         life = self._life(drill)
-        status = DBOS.get_workflow_status(_workflow_id(drill, life)) if life else None
-        return str(status.error) if status is not None and status.error is not None else ""
+        if self._status(drill, life) in {"", "SUCCESS", *_UNFINISHED}:
+            return ""
+        row = self._row(drill, life, with_output=True)
+        return str(row.error) if row is not None and row.error is not None else ""
 
     def over(self, drill: str) -> bool:
         """Whether the drill's workflow has come to its end, in this process or in one that died since."""
         life = self._life(drill)
         return bool(life) and self._status(drill, life) == "SUCCESS"
 
-    @staticmethod
-    def _life(drill: str) -> int:
+    @classmethod
+    def _life(cls, drill: str) -> int:
         life = 0
-        while DBOS.get_workflow_status(_workflow_id(drill, life + 1)) is not None:
+        while cls._row(drill, life + 1) is not None:
             life += 1
         return life
 
+    @classmethod
+    def _status(cls, drill: str, life: int) -> str:
+        row = cls._row(drill, life)
+        return str(row.status) if row is not None else ""
+
     @staticmethod
-    def _status(drill: str, life: int) -> str:
-        status = DBOS.get_workflow_status(_workflow_id(drill, life))
-        return str(status.status) if status is not None else ""
+    def _row(drill: str, life: int, *, with_output: bool = False) -> WorkflowStatus | None:
+        """What the database knows of a life; never its input, the plan: this is asked four times a second, and a plan may be megabytes."""
+        rows = DBOS.list_workflows(workflow_ids=[_workflow_id(drill, life)], load_input=False, load_output=with_output)
+        return rows[0] if rows else None
 
     def stop(self) -> None:
         """End the engine's threads; a drill that has not ended stays resumable."""
@@ -177,11 +185,14 @@ def _workflow_id(drill: str, life: int) -> str:
 class DrillQueue:
     """The queue and the unfinished drills, for processes that run no engine."""
 
-    def __init__(self, database: sa.Engine) -> None:
+    def __init__(self, database: sa.Engine, *, to_look: bool = False) -> None:
+        """`to_look`: nothing is written, not even the tables that are missing."""
+        self._database = database
         self._client = DBOSClient(
             system_database_engine=database, serializer=DBOSPortableJSONSerializer(), application_name=_NAME, lazy=True
         )
-        self._client._sys_db.run_migrations()  # noqa: SLF001 - a client makes no tables, and may well be the first to come
+        if not to_look:
+            self._client._sys_db.run_migrations()  # noqa: SLF001 - a client makes no tables, and may well be the first to come
 
     def put(self, drill: str, plan: Plan) -> None:
         """Queue a drill for whichever worker is free; the same drill twice is queued once, unless a bug had ended it."""
@@ -210,6 +221,9 @@ class DrillQueue:
 
     def stranded(self) -> dict[str, str]:
         """Unfinished drills that no engine of this version can go on with, and the engine version each one needs."""
+        schema = "dbos" if self._database.dialect.name == "postgresql" else None
+        if not sa.inspect(self._database).has_table("workflow_status", schema=schema):
+            return {}
         rows = self._client.list_workflows(status=_UNFINISHED, name=_WORKFLOW, load_input=False, load_output=False)
         return {row.workflow_id.partition("~")[0]: str(row.app_version) for row in rows if row.app_version != APPLICATION_VERSION}
 
