@@ -25,6 +25,8 @@ SESSION: Final = "PGAPPNAME"
 _HANDED: Final = "DRILL_HANDED_DOWN"
 _PRIVATE: Final = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|DATABASE_URL|DSN|ACCESS_KEY")
 """Names of variables whose values are nobody's business but ours."""
+_IN_ADDRESS: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
+_SHORTEST: Final = 4
 _KEY_BYTES = 32
 _PROJECT = Path(drill.__file__).resolve().parent.parent
 
@@ -127,6 +129,13 @@ def receive_handed_down() -> None:
             os.environ.update(json.loads(source.read()))
     except (OSError, ValueError) as error:
         raise UsageError("the secrets did not arrive.", code="U036", fix="This process is started by drill alone.") from error
+
+
+def without_secrets(text: str) -> str:
+    """A text for a person or a file with every secret of this environment as `***`, the passwords in addresses too."""
+    for value in sorted({value for name, value in os.environ.items() if _PRIVATE.search(name) and len(value) >= _SHORTEST}, key=len)[::-1]:
+        text = text.replace(value, "***").replace(json.dumps(value)[1:-1], "***")
+    return _IN_ADDRESS.sub(r"\1***@", text)
 
 
 def _make_key(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drill.model.errors import PreflightFailed, UsageError
-from drill.settings import EnvironmentSecrets, Settings, child_environment, handed_down, receive_handed_down
+from drill.settings import EnvironmentSecrets, Settings, child_environment, handed_down, receive_handed_down, without_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -187,3 +187,12 @@ def test_a_process_that_was_handed_nothing_keeps_its_own_secrets(monkeypatch: py
     receive_handed_down()
 
     assert EnvironmentSecrets(None).get("secret:LEAD_PHONE") == "13900004711"
+
+
+def test_a_text_for_a_person_holds_no_secret_of_the_environment_and_no_password_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRILL_SECRET_LEAD_PHONE", "13900004711")
+    monkeypatch.setenv("DRILL_SECRET_ODD", 'a "quoted" one')
+
+    told = without_secrets('to 13900004711: "a \\"quoted\\" one" of postgresql://drill:hush-hush@db/x at a:b@c')
+
+    assert told == 'to ***: "***" of postgresql://drill:***@db/x at a:b@c'

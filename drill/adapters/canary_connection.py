@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from drill.model.errors import PreflightFailed
+
 if TYPE_CHECKING:
     from psycopg import pq
 
@@ -116,10 +118,19 @@ class Connection:
 
 
 def each_host(conninfo: str, session: str) -> list[str]:
-    """One connection string per host of a multi-host one, each asking for the session kind (`read-write` or `any`)."""
+    """One connection string per host of a multi-host one, each asking for the session kind (`read-write` or `any`).
+
+    Raises: PreflightFailed: it is none (F064). Its text, which holds a password, is not told.
+    """
+    import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    parts = {key: str(value) for key, value in conninfo_to_dict(conninfo).items() if value is not None}
+    try:
+        parts = {key: str(value) for key, value in conninfo_to_dict(conninfo).items() if value is not None}
+    except psycopg.ProgrammingError:
+        raise PreflightFailed(
+            "the canary's connection string cannot be read.", code="F064", fix="Write it as host=… port=… user=… password=… dbname=…."
+        ) from None
     lists = {key: parts.pop(key).split(",") for key in ("host", "hostaddr", "port") if key in parts}
     count = max((len(values) for key, values in lists.items() if key != "port"), default=1)
     parts |= {"target_session_attrs": session, "connect_timeout": "0"}

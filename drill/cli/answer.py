@@ -60,9 +60,10 @@ def _answer(
     from drill.cli.look import open_records
     from drill.model.replies import Reply
     from drill.wiring.desks import open_desk
+    from drill.wiring.trust import trusted
 
     records = open_records()
-    drill = records.known(drill)
+    drill = trusted(records, records.known(drill))
     plan = records.plan(drill)
     if contact not in {person.id for person in plan.contacts}:
         known = ", ".join(person.id for person in plan.contacts)
@@ -85,12 +86,12 @@ def _answer(
 def _code(given: str | None) -> str:
     """The code, typed unseen or read from a pipe.
 
-    Raises: UsageError: it stands in the command, where every process of this machine can read it (U035).
+    Raises: UsageError: it stands in the command, where every process of this machine can read it (U039).
     """
     if given not in (None, "-"):
         raise UsageError(
             "a code in a command can be read by everybody on this machine.",
-            code="U035",
+            code="U039",
             fix="Leave --code out and type the code when you are asked, or pipe it in: --code -.",
         )
     if given is None and sys.stdin.isatty():

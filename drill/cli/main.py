@@ -176,15 +176,18 @@ def _report_bug(error: Exception) -> int:
     import hashlib
     import tempfile
 
-    text = "".join(traceback.format_exception(error))
+    from drill.settings import without_secrets
+
+    text = without_secrets("".join(traceback.format_exception(error)))
     report_id = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = Path(tempfile.gettempdir()) / f"drill-bug-{report_id}.txt"
     try:
+        path.touch(mode=0o600)
         path.write_text(f"drill {__version__}\n{text}", encoding="utf-8")
         where = f"details are in {path}"
     except OSError as unwritten:  # a full disk may well be why we are here
         where = f"its details could not be kept in {path}: {unwritten.strerror}"
-    what = f"{type(error).__name__}: {error}".partition("\n")[0]
+    what = without_secrets(f"{type(error).__name__}: {error}".partition("\n")[0])
     click.echo(f"error: [D900] a bug of ours: {what}. Please report {report_id}; {where}.", err=True)
     return EXIT_BROKEN
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from drill.adapters.canary_postgres import PostgresCanary, found_ranges
-from drill.model.errors import Retryable
+from drill.model.errors import PreflightFailed, Retryable
 from tests.adapters import pg_control
 from tests.adapters.pg_pair import Pair, Server, binaries, copy_pair, free_port, make_template
 
@@ -166,3 +166,12 @@ def test_no_connection_is_left_open_after_close(pair: Pair) -> None:
     canary.close()
 
     assert len(psutil.Process().net_connections()) == before
+
+
+def test_a_connection_string_that_is_none_is_refused_without_showing_it() -> None:
+    with pytest.raises(PreflightFailed) as refused:
+        PostgresCanary("host=127.0.0.1 password=hush-51c7 hush-51c7", "d-1")
+
+    assert refused.value.code == "F064"
+    assert "hush" not in str(refused.value)
+    assert refused.value.__suppress_context__  # the driver's own words quote it

@@ -116,6 +116,8 @@ class Place:
     engines: list[Engine] = field(default_factory=list)
     ports: set[tuple[str, int]] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Further variables of the environment of every command."""
 
     @property
     def home(self) -> Path:
@@ -129,7 +131,7 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         ours = {"DRILL_HOME": str(self.home), "DRILL_REPORTS": str(self.base / "reports"), "TMPDIR": str(self.scratch)}
-        return {**os.environ, **ours}
+        return {**os.environ, **ours, **self.secrets}
 
     def report_dir(self, drill: str) -> Path:
         return self.base / "reports" / drill
