@@ -10,145 +10,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
-from drill.adapters.artifacts_files import FileArtifacts
-from drill.adapters.clock import SystemClock
-from drill.adapters.database import database_engine
-from drill.adapters.journal_sql import SqlJournal
-from drill.engine.crew import DrillCrew, Hooks, Kit
-from drill.engine.people import People
-from drill.engine.record import Recorder
-from drill.model.effects import Effect, Outputs
-from drill.model.events import Kind
-from drill.model.plan import Limits, Mode, Objectives, Plan, PlannedPhase, PlannedStep, Site, Text
-from drill.model.ports import Attempt, World
-from drill.model.report import Report
-from drill.model.summarize import summarize
-from drill.steps.base import Params, Step
+from nothing import DRILL, STEP_FACTS, milliseconds_a_step, plan_of, play
 
-DRILL = "overhead"
-_TEXT = Text(en="Nothing", zh="无")
-_STEPS_PER_PHASE = 10
 _SIZES = (30, 300, 1000)
-_LOOK_EVERY_S = 0.25  # as the command line does
-
-
-class Nothing(Step[Params]):
-    """Does nothing. It lives here and nowhere else."""
-
-    kind = "bench.nothing"
-    params = Params
-    title = ("Nothing", "无")
-
-    def preview(self, params: Params, world: World) -> list[Effect]:
-        return []
-
-    def run(self, params: Params, world: World, attempt: Attempt) -> Outputs:
-        return {}
-
-    def undo(self, params: Params, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
-        return
-
-
-class Ground:
-    """Knows nothing of any site (the part of port Ground that resolving parameters asks)."""
-
-    def attributes(self, site: str) -> Mapping[str, Any]:
-        return {}
-
-
-class EmptyWorld:
-    """A world for steps that touch nothing (port World as far as the engine itself asks it)."""
-
-    def __init__(self) -> None:
-        self.ground = Ground()
-        self.clock = SystemClock()
-
-
-class NoSecrets:
-    """No secret is set (port Secrets)."""
-
-    def get(self, reference: str) -> str:
-        raise KeyError(reference)
-
-
-def plan_of(steps: int) -> Plan:
-    """Phases one after the other of ten steps each, which wait for one another in pairs: half of them run beside one another."""
-    phases: list[PlannedPhase] = []
-    for first in range(0, steps, _STEPS_PER_PHASE):
-        phase = f"p{first}"
-        names = [f"{phase}.s{number}" for number in range(min(_STEPS_PER_PHASE, steps - first))]
-        rows = tuple(
-            PlannedStep(
-                id=name, phase=phase, kind=Nothing.kind, title=_TEXT, params={}, after=tuple(names[at - 2 : at - 1]) if at > 1 else ()
-            )
-            for at, name in enumerate(names)
-        )
-        phases.append(PlannedPhase(id=phase, title=_TEXT, after=tuple(row.id for row in phases[-1:]), steps=rows))
-    return Plan(
-        scenario=DRILL,
-        title=_TEXT,
-        mode=Mode.SANDBOX,
-        objectives=Objectives(rto_s=60, rpo_s=60),
-        sites=(Site(id="only", provider="sandbox", region="a"),),
-        limits=Limits(max_changes=0, allow=()),
-        phases=tuple(phases),
-    )
 
 
 def run(steps: int, home: Path) -> float:
-    """Milliseconds per step, from the first StepStarted to the last StepSucceeded, of a plan played through the real engine."""
-    from drill.engine.durable import DurableEngine
-
-    plan = plan_of(steps)
-    journal = SqlJournal(database_engine(f"sqlite:///{home / 'drill.sqlite'}"))
-    recorder = Recorder(DRILL, journal=journal, clock=SystemClock(), token=journal.take_token(DRILL))
-    recorder.say(
-        Kind.DRILL_PLANNED, "planned", plan=plan.model_dump(mode="json"), plan_digest=plan.digest(), started_by="bench", auto_answered=False
-    )
-    crew = DrillCrew(_kit(plan, recorder, home))
-    engine = DurableEngine(database_engine(f"sqlite:///{home / 'drill.sqlite'}"), executor="bench", crew_of=lambda _drill, _plan: crew)
-    engine.launch()
-    engine.play(DRILL, plan)
-    while not crew.settled.wait(_LOOK_EVERY_S):
-        if engine.failure(DRILL):
-            raise RuntimeError(engine.failure(DRILL))
-    facts = journal.read(DRILL, kinds=frozenset({Kind.STEP_STARTED, Kind.STEP_SUCCEEDED}))
-    engine.stop()
-    if len(facts) != 2 * steps:
-        raise RuntimeError(f"{len(facts)} facts of {steps} steps")
-    return (facts[-1].mono_s - facts[0].mono_s) * 1000 / steps
-
-
-def _kit(plan: Plan, recorder: Recorder, home: Path) -> Kit:
-    def publish() -> Report:
-        return summarize(recorder.journal.read(DRILL), version="bench")
-
-    return Kit(
-        plan=plan,
-        kinds={Nothing.kind: Nothing()},
-        world=cast("World", EmptyWorld()),
-        recorder=recorder,
-        artifacts=FileArtifacts(home),
-        secrets=NoSecrets(),
-        people=People(plan, drill=DRILL, secrets=NoSecrets(), key=b"bench"),
-        messengers={},
-        hooks=Hooks(
-            start_observer=_nothing,
-            stop_observer=_nothing,
-            canary_ranges=lambda _site, _up_to: [],
-            arm_dead_man=_nothing,
-            warm=_nothing,
-            publish=publish,
-        ),
-    )
-
-
-def _nothing() -> None:
-    """What a turning point of a drill asks for here."""
+    """Milliseconds per step of a plan played through the real engine."""
+    journal = play(plan_of(steps), f"sqlite:///{home / 'drill.sqlite'}", home)
+    return milliseconds_a_step(journal.read(DRILL, kinds=STEP_FACTS), steps)
 
 
 def main() -> int:
