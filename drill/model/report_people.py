@@ -50,7 +50,8 @@ class GateRow(Shape):
     within_s: float
     answered_s: float | None
     wait_s: float | None
-    state: Literal["open", "acknowledged", "declined", "expired"]
+    state: Literal["open", "acknowledged", "declined", "expired", "withdrawn"]
+    """Withdrawn: the drill went another way while nobody had answered."""
     answered_by: tuple[str, ...]
     channel: str | None
     escalated_to: tuple[str, ...]

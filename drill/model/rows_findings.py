@@ -40,7 +40,12 @@ def finding_rows(ground: Ground, series: dict[str, Series], undos: tuple[UndoRow
 def _raised(ground: Ground) -> Iterator[FindingRow]:
     """What a witness wrote down as worth knowing."""
     kinds = (Kind.FINDING_RAISED, Kind.GUARD_BROKEN, Kind.PREFLIGHT_CHECKED, Kind.DRILL_HELD, Kind.OPERATOR_DECIDED, Kind.ABORT_REQUESTED)
+    held = ground.timeline.over_ms is not None and ground.timeline.first(Kind.DRILL_FINISHED) is None
+    stands = ground.timeline.of(Kind.DRILL_HELD)[-1:] if held else []
     for fact in ground.timeline.of(*kinds):
+        if fact.kind is Kind.DRILL_HELD and fact not in stands:
+            yield _row("V121", "info", f"The drill went on hold: {fact.data['reason']}", at_ms=ground.timeline.ms(fact))
+            continue
         row = _told(fact, ground.timeline.ms(fact))
         if row is not None:
             yield row
@@ -54,12 +59,20 @@ def _told(fact: Fact, ms: int) -> FindingRow | None:
     if fact.kind is Kind.GUARD_BROKEN:
         return _row("V115", "error", f"The guard {data['guard']} broke: {data['detail']}", at_ms=ms)
     if fact.kind is Kind.DRILL_HELD:
-        return _row("V121", "warning", f"The drill went on hold: {data['reason']}", fix="Choose failback or proceed.", at_ms=ms)
+        return _row("V121", "warning", f"The drill went on hold: {data['reason']}", fix="`drill status` names the ways on.", at_ms=ms)
     if fact.kind is Kind.OPERATOR_DECIDED:
-        return _row("V120", "info", f"{fact.by} chose {data['verb']} for {data['subject'] or 'the drill'}.", at_ms=ms)
+        return _chosen(fact, ms)
     if fact.kind is Kind.ABORT_REQUESTED:
         return _row("V122", "warning", f"An abort was asked for by {data['channel']}: {data['reason']}", at_ms=ms)
     return None if data["ok"] else _row("V117", "error", f"Preflight {data['check']} failed: {data['detail']}", at_ms=ms)
+
+
+def _chosen(fact: Fact, ms: int) -> FindingRow:
+    verb, subject = fact.data["verb"], fact.data["subject"]
+    if verb == "not-promoted":
+        what = f"{fact.by} said that {subject} had promoted nothing: {fact.data.get('reason', '')}."
+        return _row("V124", "warning", what, fix="The undo relied on it: look at the database yourself.", at_ms=ms)
+    return _row("V120", "info", f"{fact.by} chose {verb} for {subject or 'the drill'}.", at_ms=ms)
 
 
 def _steps(ground: Ground) -> Iterator[FindingRow]:

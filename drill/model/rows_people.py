@@ -29,7 +29,7 @@ def _gate_row(timeline: Timeline, question: Question) -> GateRow:
         within_s=seconds(question.within_ms),
         answered_s=maybe_seconds(question.answered_ms if answered else None),
         wait_s=seconds(question.wait_ms(timeline.now_ms)),
-        state=question.state,
+        state="withdrawn" if question.state == "open" and question.stopped else question.state,
         answered_by=question.answered_by,
         channel=question.channel,
         escalated_to=question.escalated_to,

@@ -30,7 +30,7 @@ def summary_of(
 
 
 def _stopped(outcome: Outcome, phases: Sequence[PhaseRow], *, left: bool) -> Label:
-    stuck = next((row for row in phases if row.state in {"failed", "waiting"}), None)
+    stuck = max((row for row in phases if row.state in {"failed", "waiting"}), key=lambda row: row.start_s or 0.0, default=None)
     at = label(f" at “{stuck.title.en}”", f"于“{stuck.title.zh}”阶段") if stuck else label("", "")
     words = {
         "declined": (f"The drill was declined{at.en}; nothing was touched.", f"演练{at.zh}被拒绝，未做任何变更。"),

@@ -111,6 +111,6 @@ def rpo_sentence(rpo: Rpo) -> Label:
     actual = said(milliseconds(rpo.actual_s))
     word, zh = ("met", "达标") if rpo.met else ("missed", "未达标")
     return label(
-        f"RPO {word}: {rpo.lost_rows} acknowledged rows lost, {actual} against {target}.",
+        f"RPO {word}: {rpo.lost_rows} acknowledged {'row' if rpo.lost_rows == 1 else 'rows'} lost, {actual} against {target}.",
         f"RPO {zh}：丢失 {rpo.lost_rows} 行已确认数据，{actual}，目标 {target}。",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from drill.model.report import FixRow, GateRow, Label, PhaseRow, Report, StepRow
+from drill.model.report import FixRow, GateRow, HoldRow, Label, PhaseRow, Report, StepRow
 from drill.views.axis import Axis, axis_over
 from drill.views.figures import promised
 from drill.views.words import MET, MISSED, NO_RESULT, NOT_YET, OUTCOMES, UNMEASURED, both
@@ -42,6 +42,7 @@ class Lane:
     bar: tuple[str, str]
     over: tuple[str, str] | None
     waits: tuple[tuple[str, str], ...]
+    holds: tuple[tuple[str, str], ...]
     against_s: float | None
     """Actual minus budget; null when either is missing."""
 
@@ -67,6 +68,9 @@ class Strip:
     target: str | None
     """Null when the target lies off the scale."""
     clocks: tuple[Clock, ...]
+    holds: tuple[tuple[str, str], ...]
+    held_s: float
+    """How much of the time shown the drill was on hold."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,14 @@ def strip_of(report: Report) -> Strip:
     lost_s = start_s if report.outage_s is None else report.outage_s
     lanes = tuple(_lane(axis, phase) for phase in report.phases if phase.part == "drill" and _touches(phase, lost_s, end_s))
     window = (axis.x(report.recovery.start_s), axis.width(report.recovery.start_s, report.recovery.end_s)) if report.recovery else None
-    return Strip(axis, lanes, window, axis.x(target_s) if near else None, tuple(_clocks(report, axis)))
+    return Strip(axis, lanes, window, axis.x(target_s) if near else None, tuple(_clocks(report, axis)), *_held(report, axis))
+
+
+def _held(report: Report, axis: Axis) -> tuple[tuple[tuple[str, str], ...], float]:
+    """Where the drill stood still on this axis, and how long in all; a hold nobody has ended reaches to the edge."""
+    ends = [(max(hold.start_s, axis.low_s), min(axis.end_s if hold.end_s is None else hold.end_s, axis.end_s)) for hold in report.holds]
+    shown = [(start_s, end_s) for start_s, end_s in ends if start_s < end_s]
+    return tuple((axis.x(start_s), axis.width(start_s, end_s)) for start_s, end_s in shown), sum(end - start for start, end in shown)
 
 
 def _window(report: Report) -> tuple[float, float]:
@@ -160,9 +171,10 @@ def _lane(axis: Axis, phase: PhaseRow) -> Lane:
     against_s = None if phase.budget_s is None or phase.actual_s is None else phase.actual_s - phase.budget_s
     over = None
     if phase.budget_s is not None and against_s is not None and against_s > 0:
-        over = (axis.x(start_s + phase.budget_s), axis.width(start_s + phase.budget_s, end_s, least=0.4))
-    waits = tuple((axis.x(wait.start_s), axis.width(wait.start_s, wait.end_s)) for wait in phase.waits)
-    return Lane(phase, (axis.x(start_s), axis.width(start_s, end_s, least=0.4)), over, waits, against_s)
+        passed_s = max(start_s + phase.budget_s, end_s - against_s)  # a hold before it moves the limit
+        over = (axis.x(passed_s), axis.width(passed_s, end_s, least=0.4))
+    waits, holds = (tuple((axis.x(one.start_s), axis.width(one.start_s, one.end_s)) for one in rows) for rows in (phase.waits, phase.holds))
+    return Lane(phase, (axis.x(start_s), axis.width(start_s, end_s, least=0.4)), over, waits, holds, against_s)
 
 
 def _clocks(report: Report, axis: Axis) -> Iterator[Clock]:
@@ -195,6 +207,11 @@ def gates_of(report: Report, part: Literal["drill", "failback"]) -> tuple[GateRo
     return tuple(sorted((gate for gate in report.gates if own & set(gate.phases)), key=lambda gate: gate.asked_s))
 
 
+def holds_of(report: Report, part: Literal["drill", "failback"]) -> tuple[HoldRow, ...]:
+    """The times on hold of one part, in order."""
+    return tuple(hold for hold in report.holds if hold.part == part)
+
+
 def to_fix(report: Report, *, most: int = 4) -> tuple[ToFix, ...]:
     """What went wrong first, then what would save time."""
     broken = [
@@ -203,12 +220,15 @@ def to_fix(report: Report, *, most: int = 4) -> tuple[ToFix, ...]:
         if step.state == "failed" and step.error
     ]
     broken += [_unanswered(gate) for gate in report.gates if gate.state in {"declined", "expired"}]
+    named = {f"“{step.title.en}”" for step in report.steps if step.state == "failed" and step.error}
+    named |= {f"“{gate.title.en}”" for gate in report.gates if gate.state in {"declined", "expired"}}
     told = [
         ToFix(both(finding.what, finding.what), both(finding.fix, finding.fix), finding.severity)
         for finding in report.findings
         if finding.fix and finding.severity != "info"
     ]
-    computed = [ToFix(fix.title, fix.why, "info", fix) for fix in report.fixes]
+    fixes = (fix for fix in report.fixes if fix.saves_s is not None or not any(name in fix.title.en for name in named))
+    computed = [ToFix(fix.title, fix.why, "info", fix) for fix in fixes]
     room = max(most - len(computed), 1)
     return tuple(([*broken, *told][:room] + computed)[:most])
 
@@ -216,10 +236,12 @@ def to_fix(report: Report, *, most: int = 4) -> tuple[ToFix, ...]:
 def _unanswered(gate: GateRow) -> ToFix:
     if gate.state == "declined":
         people = ", ".join(gate.answered_by)
-        return ToFix(gate.title, both(f"{people} said no.", f"{people} 表示拒绝。"), "error")
+        title = both(f"“{gate.title.en}” was declined", f"“{gate.title.zh}”被拒绝")
+        return ToFix(title, both(f"{people} said no.", f"{people} 表示拒绝。"), "error")
     people = " → ".join((*gate.asked, *gate.escalated_to))
     limit = promised(gate.within_s)
-    return ToFix(gate.title, both(f"No answer within {limit}: {people}.", f"{limit} 内无人答复：{people}。"), "error")
+    title = both(f"“{gate.title.en}” was not answered", f"“{gate.title.zh}”无人答复")
+    return ToFix(title, both(f"No answer within {limit}: {people}.", f"{limit} 内无人答复：{people}。"), "error")
 
 
 def target_text(report: Report) -> Label:

@@ -50,6 +50,7 @@ def _context(report: Report, lang: Language) -> dict[str, Any]:
         "target_text": headline.target_text(report),
         "neck": neck,
         "neck_steps": headline.slowest_steps(report, neck.id) if neck else (),
+        "holds": lambda part: headline.holds_of(report, part),
         "gates": lambda part: headline.gates_of(report, part),
         "fixes": headline.to_fix(report),
         "drill_line": timeline.timeline_of(report, "drill"),

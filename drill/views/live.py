@@ -74,9 +74,10 @@ def picture(report: Report, *, now_s: float, width: int, height: int) -> Rendera
     """The whole screen at a moment. `now_s` counts from the report's zero; `width` and `height` in cells."""
     now_s = report.finished_s if report.finished_s is not None else now_s
     parts: list[RenderableType] = [*_header(report, now_s), Text(""), _phases(report, now_s, width, height - _BESIDES_ROWS)]
-    question = next((gate for gate in reversed(report.gates) if gate.state == "open"), None)
+    question = next((gate for gate in reversed(report.gates) if gate.state == "open" and report.outcome == "running"), None)
     if question is not None:
         parts += [Text(""), _question(report, question, now_s)]
+    parts += [Text(f"‖ on hold: {printable(hold.reason)}", style="bold yellow") for hold in report.holds if hold.end_s is None]
     parts += _last_words(report)
     if report.outcome != "running":
         verdict = verdict_of(report)
@@ -166,7 +167,7 @@ def _cells(sign: str, name: str, seconds: float | None, state: str, last: str, *
 
 
 def _phase_cells(phase: PhaseRow, now_s: float) -> tuple[Text, ...]:
-    seconds = phase.actual_s if phase.actual_s is not None or phase.start_s is None else now_s - phase.start_s
+    seconds = phase.actual_s if phase.actual_s is not None or phase.start_s is None else max(now_s - phase.start_s - phase.held_s, 0.0)
     over = phase.budget_s is not None and seconds is not None and seconds > phase.budget_s
     state = "" if phase.state == "pending" else state_of(phase.state).en
     if phase.budget_s is not None and phase.state != "pending":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from drill.model.report import Label, PhaseRow, Report
+from drill.model.report import HoldRow, Label, PhaseRow, Report
 from drill.views.figures import NOTHING, difference, exact, length, printable, promised
 from drill.views.headline import objective_of, to_fix, verdict_of
 from drill.views.words import MODES, both, stamps, state_of
@@ -46,6 +46,7 @@ class _Writer:
         yield self._objective("RTO")
         yield self._objective("RPO")
         yield from self._clocks()
+        yield from map(self._hold, self.report.holds)
         yield f"\n{self.word(_PHASES)}"
         yield "|---|---:|---:|---:|---|"
         yield from map(self._phase, report.phases)
@@ -78,6 +79,11 @@ class _Writer:
         if None not in values.values():
             terms = " + ".join(f"{self.word(title)} {exact(values[name])}" for name, title in _CLOCKS.items())
             yield f"\n{terms} = RTA {exact(self.report.rto.actual_s)} s"
+
+    def _hold(self, hold: HoldRow) -> str:
+        ended = "" if hold.end_s is None else f" {length(hold.end_s - hold.start_s)}"
+        chose = f"; {(hold.by or '').removeprefix('person:')} → {hold.chose}" if hold.chose else ""
+        return f"\n‖ {self.word(both('On hold', '暂停'))}{ended}: " + self.say(both(f"{hold.reason}{chose}", f"{hold.reason}{chose}"))
 
     def _phase(self, phase: PhaseRow) -> str:
         over = phase.over_budget_s

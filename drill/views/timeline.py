@@ -9,11 +9,13 @@ from typing import Literal
 from drill.model.report import AttemptRow, GateRow, Label, PhaseRow, ProgressRow, Report, StepRow, UndoRow
 from drill.views.axis import Axis, Mark, axis_over, place_marks
 from drill.views.figures import length
-from drill.views.headline import gates_of, last_moment_s
+from drill.views.headline import gates_of, holds_of, last_moment_s
 from drill.views.words import both, channel_of, state_of
 
 FOLD_ABOVE_STEPS = 30
 """With more steps than this, phases fold."""
+_LAST_HOLD = 0.2
+"""How much of the length of a part the hold at its end may add to its axis."""
 _LETTER = 0.8
 """Width of a letter of a note in per cent of a usual track; a Chinese one counts twice."""
 
@@ -86,6 +88,8 @@ class Timeline:
     marks: tuple[Mark, ...]
     target: str | None
     blocks: tuple[Block, ...]
+    holds: tuple[tuple[str, str], ...] = ()
+    """Where the whole drill stood still: x and width."""
 
 
 def timeline_of(report: Report, part: Literal["drill", "failback"]) -> Timeline | None:
@@ -98,7 +102,12 @@ def timeline_of(report: Report, part: Literal["drill", "failback"]) -> Timeline 
     many = len(report.steps) > FOLD_ABOVE_STEPS
     blocks = tuple(_block(report, phase, axis, many=many) for phase in phases)
     target = axis.x(target_s) if target_s is not None and axis.shows(target_s) else None
-    return Timeline(part, axis, place_marks(axis, _moments(report, part)), target, blocks)
+    return Timeline(part, axis, place_marks(axis, _moments(report, part)), target, blocks, _holds(report, part, axis))
+
+
+def _holds(report: Report, part: Literal["drill", "failback"], axis: Axis) -> tuple[tuple[str, str], ...]:
+    ends = ((hold.start_s, axis.end_s if hold.end_s is None else hold.end_s) for hold in holds_of(report, part))
+    return tuple((axis.x(start_s), axis.width(start_s, end_s, least=0.3)) for start_s, end_s in ends)
 
 
 def _axis(report: Report, phases: list[PhaseRow]) -> Axis:
@@ -110,10 +119,14 @@ def _axis(report: Report, phases: list[PhaseRow]) -> Axis:
     undone = [undo.at_s for undo in report.undos if undo.at_s is not None and undo.step.split(".")[0] in ids]
     if part == "failback" or not last_moment_s(report, "failback"):
         high_s = max([high_s, *undone, report.finished_s or high_s])
+    most_s = high_s + (high_s - low_s) * _LAST_HOLD  # one after the last step may have taken days
+    high_s = max([high_s, *(min(hold.end_s, most_s) for hold in holds_of(report, part) if hold.end_s is not None)])
     return axis_over(low_s, high_s, room=0.02)
 
 
 def _moments(report: Report, part: Literal["drill", "failback"]) -> Iterator[tuple[float | None, str, Label]]:
+    for hold in holds_of(report, part):
+        yield hold.start_s, "warn", both("on hold", "暂停")
     if part == "failback":
         yield report.finished_s, "", both("finished", "结束")
         return

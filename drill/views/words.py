@@ -24,6 +24,7 @@ STATES: Final[Mapping[str, Label]] = {
     "open": both("open", "未答复"),
     "acknowledged": both("acknowledged", "已确认"),
     "declined": both("declined", "已拒绝"),
+    "withdrawn": both("withdrawn", "已撤回"),
     "expired": both("no answer", "无人答复"),
     "done": both("undone", "已撤销"),
     "not needed": both("not needed", "无需撤销"),
