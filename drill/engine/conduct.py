@@ -61,7 +61,8 @@ class Conductor:
         """Play the plan to its end and return the result of the last node."""
         if (await self._once("preflight", self._crew.preflight))["status"] != "ok":
             return await self._once("refuse", self._crew.refuse)
-        await self._once("begin", self._crew.begin)
+        if (await self._once("begin", self._crew.begin))["status"] != "ok":
+            return await self._once("refuse", self._crew.refuse)
         if await self._play("drill", self._plan.phases) == "undo":
             await self._once("undo", self._crew.undo)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 from drill.engine.attempt import Result, StepRunner
 from drill.engine.conduct import Part
+from drill.engine.dead_man import OUTAGE
 from drill.engine.gate import GateKeeper
 from drill.engine.notify import Notifier
 from drill.engine.people import People
@@ -18,7 +19,7 @@ from drill.engine.result_words import result_words
 from drill.engine.second_look import SecondLook
 from drill.engine.undo import Undoer
 from drill.model.channel_order import Outcome
-from drill.model.errors import StepError
+from drill.model.errors import PreflightFailed, StepError
 from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Auditor, GuardRunner, Messenger, Secrets, World
@@ -48,13 +49,15 @@ class Hooks:
     canary_ranges: Callable[[str, int], Sequence[tuple[int, int]]]
     """Which canary rows a site holds, up to a row number."""
     arm_dead_man: Callable[[], None]
-    """Start the watch that ends the outage when this engine is gone."""
+    """Start the watch that ends the outage when this engine is gone; returns at once."""
     warm: Callable[[], None]
     """Load and connect what is slow to start, before any clock runs."""
     publish: Callable[[], Report]
     """Write the report from the journal as it is now."""
     place: str = ""
     """Where people find the report."""
+    await_dead_man: Callable[[], None] = lambda: None
+    """Returns when that watch stands; raises PreflightFailed when it cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,16 @@ class DrillCrew:
         return self._end("refused", 3, left=[])
 
     def begin(self) -> Result:
-        self._hooks.arm_dead_man()
-        self._hooks.start_observer()
-        self._hooks.warm()
+        try:
+            self._hooks.arm_dead_man()
+            self._hooks.start_observer()
+            self._hooks.warm()
+            self._hooks.await_dead_man()
+        except PreflightFailed as error:  # nobody would measure, or nobody end the outage: nothing was touched yet
+            self._recorder.say(
+                Kind.PREFLIGHT_CHECKED, f"preflight/{error.code}", check="watchers", ok=False, detail=error.what, fix=error.fix
+            )
+            return {"status": "failed", "failed": [str(error)]}
         self._recorder.say(Kind.DRILL_STARTED, "started")
         return {"status": "ok"}
 
@@ -133,7 +143,20 @@ class DrillCrew:
         if self._behind(step.phase):
             return {"status": "stopped"}
         self._open(step.phase)
+        if OUTAGE in self._kinds[step.kind].marks and not self._stands_watch(step):
+            return {"status": "stopped"}
         return self._runner.run(step)
+
+    def _stands_watch(self, step: PlannedStep) -> bool:
+        """Whether the dead man stands watch before an outage; without one the drill is aborted: nobody would end it."""
+        if self._recorder.look(lambda progress: bool(progress.abort) or progress.step(step.id).undo is not None):
+            return True  # it does nothing more, or goes on with an outage that is made already
+        try:
+            self._hooks.await_dead_man()
+        except PreflightFailed as error:
+            self._recorder.say(Kind.ABORT_REQUESTED, f"abort/dead-man/{step.id}", reason=str(error), channel="engine", step=step.id)
+            return False
+        return True
 
     def _tell_asked(self, planned: PlannedStep, number: int) -> None:
         title = self._plan.phase(planned.phase).title

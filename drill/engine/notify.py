@@ -76,6 +76,11 @@ class Notifier:
             texts = self._texts(person, purpose, f"{purpose}/{reason}", dict(words[person.language]), place=place)
             self._posting.reach(texts)
 
+    def warn(self, reason: str, words: Mapping[str, Mapping[str, str]]) -> None:
+        """Tell everyone, with the text for states, that something goes on without its safeguard; `words` as for `announce`."""
+        for person in self._people.plan.contacts:
+            self._posting.reach(self._texts(person, "status", f"warning/{reason}", dict(words[person.language])))
+
     # ------------------------------------------------------------ how it is sent
 
     def _texts(

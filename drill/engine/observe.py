@@ -20,7 +20,7 @@ import psutil
 from drill.engine.observe_canary import CanaryLoop, CanaryWriter
 from drill.engine.observe_guards import GuardPost, GuardSource
 from drill.engine.observe_history import History
-from drill.engine.observe_process import hold_pid_file, mark_ready
+from drill.engine.observe_process import ALIVE_FILE, BEAT_EVERY_S, hold_pid_file, mark_ready
 from drill.engine.observe_scribe import Scribe
 from drill.engine.observe_streams import Stream, pace, streams
 from drill.model.events import Draft, Fact, Kind
@@ -122,13 +122,19 @@ class Observer:
                 threads.append(loop.run_in_executor(pool, self._canary.run))
             tasks = [asyncio.create_task(self._pace(stream, pool)) for stream in self._streams]
             tasks += [asyncio.create_task(self._post.watch(guard)) for guard in self._post.asked]
-            tasks.append(asyncio.create_task(_wait(terminated)))
+            tasks += [asyncio.create_task(_wait(terminated)), asyncio.create_task(self._beat())]
             try:
                 ended, _ = await asyncio.wait([*threads, *tasks], return_when=asyncio.FIRST_COMPLETED)
                 for one in ended:
                     one.result()  # a scribe or a SIGTERM ends in peace; anything else says here what went wrong
             finally:
                 await self._wind_up(threads, tasks)
+
+    async def _beat(self) -> None:
+        """Show that the loop which takes the samples turns: whoever watches sees a process that stands still as gone."""
+        while True:
+            (self._folder / ALIVE_FILE).touch()
+            await asyncio.sleep(BEAT_EVERY_S)
 
     async def _wind_up(self, threads: Sequence[asyncio.Future[None]], tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in tasks:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +20,9 @@ from drill.model.errors import DrillError, PreflightFailed
 
 PID_FILE = "observer.pid"
 READY_FILE = "observer.ready"
+ALIVE_FILE = "observer.alive"
+BEAT_EVERY_S = 0.5
+"""How often a process that is watched shows its life."""
 MARK = "DRILL_MARK"
 _POLL_S = 0.03
 _LOCK_TRIES = 5
@@ -31,15 +36,12 @@ def hold_pid_file(folder: Path, drill: str) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / PID_FILE).open("a+", encoding="ascii") as file:
-        if not _lock(file):
+        if not hold(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise DrillError(
                 f"an observer (pid {holder}) watches drill {drill!r} already.", code="D020", fix="Nothing to do: it goes on measuring."
             )
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
         ready = folder / READY_FILE
         ready.unlink(missing_ok=True)
         try:
@@ -56,12 +58,22 @@ def mark_ready(folder: Path, epoch: str) -> None:
     draft.replace(folder / READY_FILE)
 
 
+def hold(file: IO[str]) -> bool:
+    """Lock a pid file for as long as it stays open and write this process into it; false when a living process holds it."""
+    if not _lock(file):
+        return False
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return True
+
+
 def _lock(file: IO[str]) -> bool:
     for _ in range(_LOCK_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_POLL_S)  # `observer_in` of another process holds it for an instant
+            time.sleep(_POLL_S)  # `holder_of` in another process holds it for an instant
         else:
             return True
     return False
@@ -69,8 +81,13 @@ def _lock(file: IO[str]) -> bool:
 
 def observer_in(folder: Path) -> psutil.Process | None:
     """The observer that runs on this folder, or nothing."""
+    return holder_of(folder / PID_FILE)
+
+
+def holder_of(pid_file: Path) -> psutil.Process | None:
+    """The process that holds a pid file, or nothing."""
     try:
-        with (folder / PID_FILE).open("r", encoding="ascii") as file:
+        with pid_file.open("r", encoding="ascii") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -110,6 +127,7 @@ class ObserverProcess:
             return pid
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        (self._folder / ALIVE_FILE).unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=self._env, start_new_session=True)
         tell(self._child, self._told)
@@ -140,10 +158,15 @@ class ObserverProcess:
         if found is None and (child := self._running_child()) is not None:
             found = psutil.Process(child.pid)
         if found is not None:
-            _end(found, timeout_s)
+            end_process(found, timeout_s)
         if self._child is not None:
             self._child.wait()
             self._child = None
+        (self._folder / ALIVE_FILE).unlink(missing_ok=True)
+
+    def beat(self) -> float:
+        """When it last showed its life, in seconds of the wall clock; minus infinity when there is no sign of this one."""
+        return beaten_at(self._folder / ALIVE_FILE)
 
     def _running_child(self) -> subprocess.Popen[bytes] | None:
         return self._child if self._child is not None and self._child.poll() is None else None
@@ -155,8 +178,13 @@ class ObserverProcess:
             return -1
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self._log.exists() else []
-        return f": {lines[-1][:300]}" if lines else ""
+        return last_words(self._log)
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log, with a colon before it; empty when there is none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    return f": {lines[-1][:300].rstrip('.')}" if lines else ""
 
 
 def tell(child: subprocess.Popen[bytes], words: bytes) -> None:
@@ -167,12 +195,22 @@ def tell(child: subprocess.Popen[bytes], words: bytes) -> None:
         pipe.write(words)
 
 
-def _end(process: psutil.Process, timeout_s: float) -> None:
+def end_process(process: psutil.Process, timeout_s: float) -> None:
+    """End a process that may stand still: it is asked first, and killed when it has not ended in time."""
     try:
         process.terminate()
+        process.send_signal(signal.SIGCONT)  # one that stands still could not hear the first
         process.wait(timeout_s)
     except psutil.TimeoutExpired:
         process.kill()
         process.wait(timeout_s)
     except psutil.NoSuchProcess:
         return  # it ended meanwhile, as it should
+
+
+def beaten_at(file: Path) -> float:
+    """The time of the last beat in a file, in seconds of the wall clock; minus infinity when there is none."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return -math.inf

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
+import logging
+import math
 import subprocess
 import sys
 import threading
@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import sqlalchemy as sa
+import psutil
 
+from drill.engine.alarms import DEAD_MAN
 from drill.engine.attempt import StepRunner
 from drill.engine.dead_man import DeadMan
-from drill.engine.observe_process import tell
+from drill.engine.observe_process import BEAT_EVERY_S, beaten_at, end_process, hold, holder_of, last_words, tell
 from drill.engine.record import Recorder
 from drill.engine.undo import Undoer
-from drill.model.errors import JournalBroken
+from drill.model.errors import PreflightFailed
 from drill.model.events import Kind
 from drill.settings import Settings, child_environment, handed_down
 from drill.steps.base import registry
@@ -28,66 +29,135 @@ from drill.wiring.silence import Silence
 from drill.wiring.worlds import open_grounds
 
 _BEAT_S = 1.0
-_ALIVE, _LOCK, _LOG = "engine.alive", "dead-man.pid", "dead-man.log"
+_ALIVE, _LOCK, _LOG, _SIGN = "engine.alive", "dead-man.pid", "dead-man.log", "dead-man.alive"
 _ENDS_WITHIN_S = 5.0
+_KILLED_AFTER_S = 1.0
+_STANDS_WITHIN_S = 20.0
+_POLL_S = 0.05
+_REST_S = 2.0
+"""Between two starts, when the first one ended at once."""
+_FRESH_S = 5.0
+"""A dead man whose last sign is older does not stand watch."""
+_log = logging.getLogger(__name__)
 
 
 class EngineLife:
-    """The engine's side: arms the dead man once, and beats while the engine lives; `also` is done with every beat."""
+    """The engine's side: beats while the engine lives; `also` is done with every beat."""
 
     def __init__(self, settings: Settings, drill: str, *, also: Callable[[], None] = lambda: None) -> None:
-        self._settings = settings
-        self._drill = drill
         self._also = also
-        self._folder = settings.drill_dir(drill)
+        self._sign = settings.drill_dir(drill) / _ALIVE
         self._stop = threading.Event()
-        self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Begin to beat; the first beat is given before this returns."""
-        (self._folder / _ALIVE).touch()
+        self._sign.touch()
         threading.Thread(target=self._beat, name="engine-life", daemon=True).start()
 
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT_S):
-            (self._folder / _ALIVE).touch()
+            try:
+                self._sign.touch()
+            except OSError:  # the beat in the lease counts as well; when both fail, the dead man is right
+                _log.warning("life.missed", exc_info=True)
             self._also()
 
+    def stop(self) -> None:
+        """Beat no more: from now on the dead man counts the silence, unless another engine beats for the drill."""
+        self._stop.set()
+
+
+class DrillDeadMan:
+    """The dead man's process of one drill, as the engine handles it and as its watchman sees it (port Ward). Safe for threads."""
+
+    name = DEAD_MAN
+
+    def __init__(self, settings: Settings, drill: str) -> None:
+        self._settings = settings
+        self._drill = drill
+        self._folder = settings.drill_dir(drill)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._starting = threading.RLock()
+        self._silence = Silence(self._sign, time.monotonic)
+        self._started_s = -math.inf
+
     def arm(self) -> None:
-        """Have a dead man; a second one ends at once."""
-        argv = [sys.executable, "-m", "drill.cli.main", "dead-man", self._drill]
-        environment = {**child_environment(), "DRILL_MARK": self._settings.mark()}
-        with (self._folder / _LOG).open("ab") as log:
-            self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True)
-        tell(self._child, handed_down())
+        """Have one, without waiting for it."""
+        with self._starting:
+            if not self.alive() and time.monotonic() - self._started_s > _REST_S:
+                self._start()
+
+    def stands(self, within_s: float = _STANDS_WITHIN_S) -> None:
+        """Return when it stands watch; arm it anew when it does not. Raises: PreflightFailed: it cannot be armed in time (F064)."""
+        until_s = time.monotonic() + within_s
+        while not (self.alive() and self.silent_s() <= _FRESH_S):
+            if time.monotonic() > until_s:
+                what = f"the dead man does not stand watch{last_words(self._folder / _LOG)}."
+                raise PreflightFailed(what, code="F064", fix=f"See {self._folder / _LOG}: nothing would end the outage if the engine died.")
+            self.arm()
+            time.sleep(_POLL_S)
+
+    def alive(self) -> bool:
+        return holder_of(self._folder / _LOCK) is not None or (self._child is not None and self._child.poll() is None)
+
+    def silent_s(self) -> float:
+        return math.inf if self._sign() == -math.inf else self._silence.seconds()
+
+    def revive(self) -> None:
+        with self._starting:
+            for process in self._processes():
+                end_process(process, _KILLED_AFTER_S)
+            self._start()
 
     def pid(self) -> int | None:
         """The pid of the dead man this process armed."""
         return self._child.pid if self._child else None
 
-    def stop(self, *, wait: bool) -> None:
-        """Beat no more. `wait`: the drill has ended, so the dead man ends too; wait for it."""
-        self._stop.set()
-        if wait and self._child is not None:
+    def wait_ended(self) -> None:
+        """The drill has ended, so the dead man ends too: wait for it."""
+        for process in self._processes():
             try:
-                self._child.wait(_ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
+                process.wait(_ENDS_WITHIN_S)
+            except psutil.TimeoutExpired:
+                end_process(process, _KILLED_AFTER_S)
+
+    def _processes(self) -> list[psutil.Process]:
+        """The one that stands watch, and the one this process started when it is another or not yet so far."""
+        holder = holder_of(self._folder / _LOCK)
+        found = {holder.pid: holder} if holder else {}
+        if self._child is not None and self._child.poll() is None:
+            found.setdefault(self._child.pid, psutil.Process(self._child.pid))
+        return list(found.values())
+
+    def _start(self) -> None:
+        argv = [sys.executable, "-m", "drill.cli.main", "dead-man", self._drill]
+        environment = {**child_environment(), "DRILL_MARK": self._settings.mark()}
+        (self._folder / _SIGN).unlink(missing_ok=True)
+        self._started_s = time.monotonic()
+        if self._child is not None:
+            self._child.poll()  # reaps an earlier one
+        with (self._folder / _LOG).open("ab") as log:
+            self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True)
+        tell(self._child, handed_down())
+
+    def _sign(self) -> float:
+        return beaten_at(self._folder / _SIGN)
 
 
 def stand_watch(records: Records, drill: str) -> None:
     """The body of the dead man's process; returns when the drill has ended or the outage is lifted, at once when another stands watch."""
     folder = records.settings.drill_dir(drill)
     with (folder / _LOCK).open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not hold(file):
             return
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
         _watch(records, drill, folder)
+
+
+def _show_life(sign: Path) -> None:
+    """Beat apart from the watch itself: that may wait long for a database that is away, and is no less awake for it."""
+    while True:
+        sign.touch()
+        time.sleep(BEAT_EVERY_S)
 
 
 def _watch(records: Records, drill: str, folder: Path) -> None:
@@ -101,6 +171,7 @@ def _watch(records: Records, drill: str, folder: Path) -> None:
         return recorder, Undoer(StepRunner(plan, kinds=kinds, world=grounds.world, recorder=recorder, artifacts=records.artifacts()))
 
     silence = Silence(lambda: _signs(records, drill, folder / _ALIVE), time.monotonic)
+    threading.Thread(target=_show_life, args=(folder / _SIGN,), name="dead-man-life", daemon=True).start()
     DeadMan(plan, kinds=kinds, recorder=records.recorder(drill), silent_s=silence.seconds, take_over=take_over).watch()
 
 
@@ -109,8 +180,4 @@ def _signs(records: Records, drill: str, alive: Path) -> tuple[float, float]:
 
     Raises: JournalBroken: the database does not answer (J023).
     """
-    try:
-        pulse = last_sign_of_life(records, drill)
-    except sa.exc.DBAPIError as error:
-        raise JournalBroken(f"the leases cannot be read ({error.orig}).", code="J023", fix="Check the database.") from error
-    return (alive.stat().st_mtime if alive.exists() else 0.0, pulse)
+    return (alive.stat().st_mtime if alive.exists() else 0.0, last_sign_of_life(records, drill))

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 
+from drill.engine.alarms import OBSERVER
 from drill.engine.observe_process import ObserverProcess, observer_in
 from drill.settings import Settings, child_environment, handed_down
 from drill.wiring.records import Records
+from drill.wiring.silence import Silence
 
 _READY_WITHIN_S = 20.0
+_ENDS_WITHIN_S = 1.0
 
 
 class DrillObserver:
-    """The observer process of one drill, as the engine handles it."""
+    """The observer process of one drill, as the engine handles it and as its watchman sees it (port Ward)."""
+
+    name = OBSERVER
 
     def __init__(self, settings: Settings, drill: str) -> None:
         self._folder = settings.drill_dir(drill)
         argv = [sys.executable, "-m", "drill.cli.main", "observe", drill]
         log, mark = self._folder / "observer.log", settings.mark()
         self._process = ObserverProcess(self._folder, argv, log=log, mark=mark, env=child_environment(), told=handed_down())
+        self._silence = Silence(self._process.beat, time.monotonic)
 
     def ready(self) -> None:
         """Have one running and wait until it takes samples. Raises: PreflightFailed: it ends or takes none in time."""
@@ -27,6 +35,17 @@ class DrillObserver:
 
     def go_on(self) -> None:
         """Have one running, without waiting: in the middle of a drill there may be nothing that answers or takes a write."""
+        self._process.ensure()
+
+    def alive(self) -> bool:
+        return self._process.pid() is not None
+
+    def silent_s(self) -> float:
+        return math.inf if self._process.beat() == -math.inf else self._silence.seconds()
+
+    def revive(self) -> None:
+        """What the old one has seen is written first, when it still can."""
+        self._process.stop(_ENDS_WITHIN_S)
         self._process.ensure()
 
     def pid(self) -> int | None:

@@ -15,6 +15,7 @@ import psutil
 
 from drill import __version__
 from drill.adapters.database import database_engine
+from drill.engine.alarms import Words
 from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.desk import Desk, DeskClerk
 from drill.engine.people import People
@@ -28,12 +29,12 @@ from drill.wiring.desks import people_of
 from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
 from drill.wiring.locks import engine_lock
-from drill.wiring.observers import DrillObserver
 from drill.wiring.posts import past_outcomes
 from drill.wiring.publishing import published
 from drill.wiring.records import Records
 from drill.wiring.rolls import enrolled
 from drill.wiring.trust import trusted
+from drill.wiring.watching import Watchers
 from drill.wiring.worlds import Grounds, end_tools_of_dead_engines, open_grounds
 
 _SETTLE_WITHIN_S = 60.0
@@ -49,28 +50,36 @@ class Manned:
     grounds: Grounds
     crew: DrillCrew
     life: EngineLife
+    watchers: Watchers
     lease: SiteLease
     _stack: ExitStack = field(repr=False)
 
     def hush(self) -> None:
-        """Listen to no more answers."""
+        """Listen to no more answers, and start no observer and no dead man any more."""
+        self.watchers.let_go()
         self._stack.close()
+
+    def leave(self) -> None:
+        """Give no sign of life any more, so that the dead man waits for the next engine's, and start nobody from now on."""
+        self.watchers.let_go()
+        self.life.stop()
 
     def stop_measuring(self) -> None:
         """End this place's observer; what it has seen is written first."""
-        DrillObserver(self.records.settings, self.drill).stop()
+        self.watchers.stop_measuring()
 
     def close(self, *, keep_ground: bool) -> None:
         """Let it go; `keep_ground` leaves the sandbox serving, as a hold needs it.
 
         Until the drill has ended, its sites stay taken and the measurement goes on.
         """
-        self._stack.close()
+        self.hush()
         ended = bool(self.records.progress(self.drill).outcome)
         if ended:
             self.stop_measuring()
-        self.life.stop(wait=ended)
+        self.life.stop()
         if ended:
+            self.watchers.dead_man.wait_ended()
             self.lease.release()
         if not keep_ground:
             self.grounds.release(self.drill)
@@ -100,7 +109,8 @@ class Session:
     def kill_children(self) -> None:
         """End what this process runs at once: tools and the observer, but neither the dead man nor the sandbox, which a resume needs."""
         sandbox = self.manned.grounds.sandbox
-        spared = {self.manned.life.pid(), sandbox.details.get("pid") if sandbox else None}
+        self.manned.leave()
+        spared = {self.manned.watchers.dead_man.pid(), sandbox.details.get("pid") if sandbox else None}
         for child in psutil.Process().children():
             with suppress(psutil.NoSuchProcess):
                 for process in [*child.children(recursive=True), child] if child.pid not in spared else ():
@@ -181,7 +191,13 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     people = people_of(records, drill, grounds.secrets)
     life = EngineLife(settings, drill, also=lease.beat)
     life.start()
-    crew = DrillCrew(_kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, life=life))
+
+    def warn(reason: str, words: Words) -> None:
+        crew.notifier.warn(reason, words)
+
+    watchers = Watchers(settings, recorder, plan, warn=warn)
+    kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
+    crew = DrillCrew(kit)
     if grounds.replies is not None:
         desk, trouble = Desk(recorder, people), _trouble(recorder.say)
         clerk = DeskClerk(desk, grounds.replies, on_tick=crew.notifier.look_after, on_trouble=trouble, on_end=_deaf)
@@ -189,18 +205,19 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
         stack.callback(clerk.stop)
     progress = records.progress(drill)
     if progress.started and not progress.outcome:
-        life.arm()
-        DrillObserver(settings, drill).go_on()
-    return Manned(records, drill, grounds, crew, life, lease, _stack=stack)
+        watchers.go_on()
+    return Manned(records, drill, grounds, crew, life, watchers, lease, _stack=stack)
 
 
-def _kit(records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path, life: EngineLife) -> Kit:
-    observer = DrillObserver(records.settings, recorder.drill)
+def _kit(
+    records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path, watchers: Watchers
+) -> Kit:
     hooks = Hooks(
-        start_observer=observer.ready,
-        stop_observer=observer.stop,
+        start_observer=watchers.measure,
+        stop_observer=watchers.stop_measuring,
         canary_ranges=grounds.canary_ranges(recorder.drill),
-        arm_dead_man=life.arm,
+        arm_dead_man=watchers.dead_man.arm,
+        await_dead_man=watchers.dead_man.stands,
         warm=grounds.warm,
         publish=lambda: published(records, recorder, report_dir),
         place=str(report_dir / "index.html"),

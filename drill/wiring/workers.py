@@ -102,6 +102,7 @@ class Worker:
             manned = self._manned.pop(drill)
         outcome = self._records.progress(drill).outcome
         if not outcome:  # another engine has it, and an observer of its own
+            manned.hush()
             manned.stop_measuring()
         manned.close(keep_ground=not outcome)
         self._say(f"{drill}: {outcome or 'let go'}")
@@ -125,6 +126,9 @@ class Worker:
     def _quieten(self) -> None:
         """Write no more facts, then end the tools: the other way round their end would be written down as a failure of the drill."""
         self._ending.set()
+        with self._lock:
+            for manned in self._manned.values():
+                manned.leave()
         self._journal.shut()
         mine = list(_tools())
         for process in mine:

@@ -12,11 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from drill.adapters.clock import SystemClock
 from drill.engine.observe_process import ObserverProcess, observer_in
+from drill.engine.watchman import Patience, Watchman
 from drill.model.errors import PreflightFailed
 from drill.model.events import Fact, Kind, check_chain
 from tests.adapters.loopback import OK, say, serving
 from tests.engine.observing import DRILL, body_argv, journal_in
+from tests.engine.test_watchman import Told
 
 Launch = Callable[[], ObserverProcess]
 READY_WITHIN_S = 20.0
@@ -118,3 +121,45 @@ def test_an_observer_that_never_gets_ready_is_told_and_a_deaf_one_is_killed(tmp_
 
     assert failed.value.code == "F062"
     assert not psutil.pid_exists(pid)
+
+
+class Charge:
+    """An observer's process as its watchman sees it (port Ward)."""
+
+    name = "observer"
+
+    def __init__(self, process: ObserverProcess) -> None:
+        self._process = process
+
+    def alive(self) -> bool:
+        return self._process.pid() is not None
+
+    def silent_s(self) -> float:
+        return time.time() - self._process.beat()
+
+    def revive(self) -> None:
+        self._process.stop(0.5)
+        self._process.ensure()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_an_observer_that_dies_or_stands_still_is_replaced_by_one_that_measures(
+    launch: Launch, tmp_path: Path, number: signal.Signals
+) -> None:
+    observer, told = launch(), Told()
+    struck = observer.ensure()
+    observer.wait_ready(READY_WITHIN_S)
+    man = Watchman((Charge(observer),), told, clock=SystemClock(), patience=Patience(silent_s=2.0))
+    man.start()
+
+    os.kill(struck, number)
+
+    until_s = time.monotonic() + READY_WITHIN_S
+    while told.turns != ["observer lost", "observer back"] and time.monotonic() < until_s:
+        time.sleep(0.05)
+    man.stop()
+    observer.wait_ready(READY_WITHIN_S)
+    assert told.turns == ["observer lost", "observer back"]
+    assert observer.pid() != struck
+    assert not psutil.pid_exists(struck)
+    assert observer_in(tmp_path) is not None

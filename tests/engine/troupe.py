@@ -12,7 +12,7 @@ import pytest
 from drill.engine.attempt import Result
 from drill.engine.conduct import Conductor
 from drill.engine.crew import DrillCrew, Hooks, Kit
-from drill.model.errors import Fatal
+from drill.model.errors import Fatal, PreflightFailed
 from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.ports import Attempt
@@ -43,6 +43,8 @@ class Troupe:
     answers: Mapping[str, str] = field(default_factory=lambda: {"go": "1", "b": "1"})
     hooked: list[str] = field(default_factory=list)
     canary: Sequence[tuple[int, int]] | Fatal = ()
+    dead_man_falls: int = 0
+    """At which look for the dead man there is none any more; 0: it always stands."""
 
     def __post_init__(self) -> None:
         drill = self.stage
@@ -56,6 +58,7 @@ class Troupe:
             arm_dead_man=lambda: self.hooked.append("arm"),
             warm=lambda: self.hooked.append("warm"),
             publish=self._publish,
+            await_dead_man=self._await_dead_man,
         )
         self.crew = DrillCrew(
             Kit(
@@ -77,6 +80,11 @@ class Troupe:
         if isinstance(self.canary, Fatal):
             raise self.canary
         return self.canary
+
+    def _await_dead_man(self) -> None:
+        self.hooked.append("await")
+        if self.hooked.count("await") == self.dead_man_falls:
+            raise PreflightFailed("the dead man does not stand watch.", code="F064")
 
     def _publish(self) -> Report:
         self.hooked.append("publish")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from drill.model.errors import UsageError
+from drill.model.errors import PreflightFailed, UsageError
 from drill.settings import Settings
-from drill.wiring.dead_men import EngineLife, stand_watch
+from drill.wiring.dead_men import DrillDeadMan, EngineLife, stand_watch
 from drill.wiring.records import Records
 
 DRILL = "friday"
@@ -44,11 +44,21 @@ def test_an_engine_shows_its_life_until_it_stops(records: Records) -> None:
     while sign.stat().st_mtime_ns == first and time.monotonic() < until_s:
         time.sleep(0.05)
     later = sign.stat().st_mtime_ns
-    life.stop(wait=False)
+    life.stop()
     time.sleep(0.1)
     last = sign.stat().st_mtime_ns
     time.sleep(1.3)
 
     assert later > first
     assert sign.stat().st_mtime_ns == last
-    assert life.pid() is None
+
+
+def test_a_dead_man_that_cannot_stand_watch_is_told_with_its_last_words(records: Records) -> None:
+    man = DrillDeadMan(records.settings, DRILL)  # this drill has no plan, so its dead man ends at once
+
+    with pytest.raises(PreflightFailed, match=r"does not stand watch: .*U013") as refused:
+        man.stands(within_s=4)
+
+    man.wait_ended()
+    assert refused.value.code == "F064"
+    assert not man.alive()

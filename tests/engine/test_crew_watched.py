@@ -1,0 +1,54 @@
+"""No outage without somebody who measures it and somebody who ends it when the engine dies."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from drill.model.events import Kind
+from drill.model.progress import Progress
+from tests.engine.drilling import Stage
+from tests.engine.troupe import SHAPE, Troupe
+
+
+def losing() -> Stage:
+    """A drill in whose plan every step cuts something off."""
+    stage = Stage(SHAPE)
+    vars(cast("Any", stage.step))["marks"] = frozenset({"outage"})
+    return stage
+
+
+def ended(troupe: Troupe) -> Progress:
+    return Progress().apply(troupe.stage.facts())
+
+
+def test_a_drill_whose_dead_man_cannot_be_armed_is_refused_before_anybody_is_asked() -> None:
+    troupe = Troupe(stage=losing(), dead_man_falls=1)
+
+    troupe.play()
+
+    assert ended(troupe).outcome == "refused"
+    assert troupe.exit_code() == 3
+    assert troupe.ran() == []
+    assert troupe.stage.facts(Kind.ACKNOWLEDGEMENT_REQUESTED) == []
+    assert [fact.data["check"] for fact in troupe.stage.facts(Kind.PREFLIGHT_CHECKED) if not fact.data["ok"]] == ["watchers"]
+
+
+def test_a_dead_man_lost_while_people_were_asked_stops_the_drill_before_the_outage() -> None:
+    troupe = Troupe(stage=losing(), dead_man_falls=2)
+
+    troupe.play()
+
+    (abort,) = troupe.stage.facts(Kind.ABORT_REQUESTED)
+    assert troupe.ran() == []
+    assert ended(troupe).outcome == "aborted"
+    assert troupe.exit_code() == 4
+    assert "F064" in abort.data["reason"]
+
+
+def test_a_step_that_cuts_nothing_off_asks_for_no_dead_man() -> None:
+    troupe = Troupe(dead_man_falls=2)
+
+    troupe.play()
+
+    assert ended(troupe).outcome == "finished"
+    assert troupe.hooked.count("await") == 1
