@@ -8,16 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from drill.adapters.inbox_aliyun import CHINA, read_item
 from drill.adapters.sms_aliyun_sdk import Account, open_client
 from drill.model.errors import PreflightFailed, Retryable
 from drill.model.ports import InboundMessage
-from drill.model.replies import normalise_number
 
-CHINA: Final = timezone(timedelta(hours=8))
-"""The provider's times carry no zone and mean this one."""
 _LOG: Final = logging.getLogger(__name__)
 _BATCH: Final = 16
 _RENEW_BEFORE_S: Final = 120.0
@@ -35,8 +33,9 @@ class _Lease:
 
 
 class AliyunReplySource:
-    """Answers in the queue `Alicom-Queue-<uid>-SmsUp`, each at least once. One thread may receive while another calls `done`.
+    """Answers in the queue `Alicom-Queue-<uid>-SmsUp`, or receipts in `…-SmsReport`, each at least once.
 
+    One thread may receive while another calls `done`.
     `endpoint` is dybaseapi's host or host:port; `queue_endpoint` the queue service's address with its scheme.
     """
 
@@ -49,10 +48,12 @@ class AliyunReplySource:
         *,
         queue_endpoint: str,
         queue: str,
+        kind: Literal["SmsUp", "SmsReport"] = "SmsUp",
     ) -> None:
         self._account = Account(endpoint, protocol, key_id, key_secret)
         self._queue_endpoint = queue_endpoint
         self._queue_name = queue
+        self._kind = kind
         self._receiver = _Lane(self._lease)
         self._deleter = _Lane(self._lease)
         self._dybase: Any = None
@@ -88,7 +89,7 @@ class AliyunReplySource:
         from alibabacloud_dybaseapi20170525 import models
         from mns.account import Account as QueueAccount
 
-        request = models.QueryTokenForMnsQueueRequest(message_type="SmsUp", queue_name=self._queue_name)
+        request = models.QueryTokenForMnsQueueRequest(message_type=self._kind, queue_name=self._queue_name)
         body = self._dybase_client().query_token_for_mns_queue(request).body
         if body.code != "OK":
             raise Retryable(
@@ -152,12 +153,9 @@ class _Lane:
 
 
 def _read(parcel: Any) -> InboundMessage | None:
-    """One parcel as a message; None when it is not an answer."""
+    """One parcel as a message; None when it is neither an answer nor a receipt that says how it ended."""
     try:
         item = json.loads(parcel.message_body)
-        number, text = str(item["phone_number"]), str(item["content"])
-        sent = item.get("send_time")
-        sent_at = datetime.strptime(sent, "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA).astimezone(UTC) if sent else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, TypeError, RecursionError):
         return None
-    return InboundMessage(parcel.message_id, normalise_number(number) or number, text, sent_at, parcel.receipt_handle)
+    return read_item(item, message_id=parcel.message_id, handle=parcel.receipt_handle)

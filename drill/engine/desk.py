@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 from drill.engine.people import People
 from drill.engine.record import Recorder
@@ -30,14 +31,21 @@ class Desk:
         contact = self._people.contact_of(message.address)
         return self.take(parse(message.text), contact=contact, channel="sms", message_id=message.id, sent_at=message.sent_at)
 
+    def weigh(self, message: InboundMessage) -> Judgement:
+        """What a text would do; writes nothing."""
+        return self._judge(parse(message.text), self._people.contact_of(message.address), message.sent_at)
+
     def take(self, reply: Reply, *, contact: str | None, channel: str, message_id: str, sent_at: datetime | None = None) -> Judgement:
         """Judge an answer and write down what it does; the same message twice changes nothing."""
         key = f"reply/{message_id}"
-        gates = self._recorder.look(self._people.questions)
-        judgement = judge(reply, contact=contact, open_gates=gates, now=self._recorder.clock.now(), sent_at=sent_at)
+        judgement = self._judge(reply, contact, sent_at)
         if self._recorder.journal.find(self._recorder.drill, key) is None:
             self._recorder.say_all(self._facts(reply, judgement, contact=contact, channel=channel, key=key, sent_at=sent_at))
         return judgement
+
+    def _judge(self, reply: Reply, contact: str | None, sent_at: datetime | None) -> Judgement:
+        gates = self._recorder.look(self._people.questions)
+        return judge(reply, contact=contact, open_gates=gates, now=self._recorder.clock.now(), sent_at=sent_at)
 
     def _facts(
         self, reply: Reply, judgement: Judgement, *, contact: str | None, channel: str, key: str, sent_at: datetime | None
@@ -58,6 +66,13 @@ class Desk:
         return facts
 
 
+class Taker(Protocol):
+    """Whatever deals with one message at a time."""
+
+    def take_message(self, message: InboundMessage) -> object:
+        """Deal with it. Raises: JournalBroken: it cannot be stored, so its source must keep it."""
+
+
 class DeskClerk:
     """A thread that empties a reply source into the desk, and has the postman look after deliveries.
 
@@ -67,7 +82,7 @@ class DeskClerk:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Taker,
         source: ReplySource,
         *,
         on_tick: Callable[[], None],

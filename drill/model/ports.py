@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from drill.model.events import Fact, Kind
 from drill.model.ports_ground import DatabaseAccess, Dns, Fence, Ground, GuardRunner, Outage, ProbeRunner, Propagation, RecordSet, Sample
-from drill.model.ports_people import Audited, Auditor, InboundMessage, Messenger, OutboundMessage, ReplySource, SendResult
+from drill.model.ports_inbox import Inbox, Kept
+from drill.model.ports_people import Audited, Auditor, InboundMessage, Messenger, OutboundMessage, Receipt, ReplySource, SendResult
 from drill.model.ports_record import Artifacts, Clock, Journal, Secrets
 from drill.model.ports_tools import Ansible, PlayResult, TaskEvent, Terraform, TerraformChange, TerraformEvent, TerraformPlan, Workspace
 
@@ -24,13 +25,16 @@ __all__ = [
     "Ground",
     "GuardRunner",
     "InboundMessage",
+    "Inbox",
     "Journal",
+    "Kept",
     "Messenger",
     "Outage",
     "OutboundMessage",
     "PlayResult",
     "ProbeRunner",
     "Propagation",
+    "Receipt",
     "RecordSet",
     "ReplySource",
     "Sample",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,40 @@ class SendResult:
     retryable: bool = False
     traceable: bool = True
     """False: the provider has no look-up, so a send in doubt stays in doubt."""
+    retry_after_s: float = 0.0
+    """How long the provider asks to wait before the same send; 0 when it does not say."""
+    blocked_s: float = 0.0
+    """How long the provider takes no more texts of this kind for this number; 0 when it does not say."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a carrier takes for one number: so many texts in a window. `scope` is what it counts apart, such as sign and template."""
+
+    count: int
+    window_s: float
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is known about the way of one message before it is sent."""
+
+    account: str
+    """Whose rate it counts against: one provider account."""
+    per_second: float = 0.0
+    """How many sends a second the account takes; 0: as many as one likes."""
+    traceable: bool = True
+    """Whether the provider can be asked later what became of a send."""
+    limits: tuple[Limit, ...] = ()
+
+
+@runtime_checkable
+class Wayfinder(Protocol):
+    """What a messenger may offer beside sending. One that does not has no limits, and can be asked what became of a send."""
+
+    def way(self, message: OutboundMessage) -> Way:
+        """How this message would go. Sends nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +91,17 @@ class Auditor(Protocol):
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """What the carrier tells by itself about one of our texts. `message` is our ledger's id of it."""
+
+    message: str
+    state: Literal["delivered", "failed"]
+    code: str = ""
+
+
+@dataclass(frozen=True)
 class InboundMessage:
-    """One raw answer. `id` is the provider's message id, the same for a repeated delivery."""
+    """One raw answer, or a receipt. `id` is the provider's message id, the same for a repeated delivery."""
 
     id: str
     address: str = field(repr=False)
@@ -67,6 +110,10 @@ class InboundMessage:
     """When the carrier says it was sent; second precision."""
     handle: str = field(repr=False)
     """What `done` needs."""
+    sequence: str = ""
+    """The carrier's own number of the answer, the same over every transport; empty when it gives none."""
+    receipt: Receipt | None = None
+    """Set when this is no answer."""
 
 
 class Messenger(Protocol):
