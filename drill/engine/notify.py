@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 
+from drill.engine.outbox import Outbox
 from drill.engine.people import People
-from drill.engine.posting import Posting, Text
+from drill.engine.posting import Courier
 from drill.engine.record import Recorder
+from drill.engine.trips import Office, Text
 from drill.model.channel_order import Outcome, ordered, outcomes
 from drill.model.durations import format_duration
-from drill.model.events import Kind
+from drill.model.events import Fact, Kind
+from drill.model.letters import Letter
 from drill.model.plan import Contact, Gate, PlannedPhase
 from drill.model.ports import Messenger, OutboundMessage
-from drill.model.wording import ASKS, MASKED_CODE, STATES, fit, render
+from drill.model.wording import MASKED_CODE, STATES, Purpose, fit, render
 
-Purpose = Literal["gate", "joint", "status", "escalation", "hold", "result"]
 _AND = {"en": " and ", "zh": "与"}
+_TEST = {"en": "message test", "zh": "消息测试"}
+_WORTH_S: Mapping[Purpose, float] = {"status": 3600.0, "hold": 3600.0, "result": 86_400.0}
+"""For how long a text that asks nothing is worth sending."""
 
 
 class Notifier:
-    """The outgoing side of one drill's messages. `past` is what became of those of earlier drills."""
+    """The outgoing side of one drill's messages. `past` is what became of those of earlier drills; `office` is how they leave."""
 
-    def __init__(self, recorder: Recorder, people: People, messengers: Mapping[str, Messenger], *, past: Sequence[Outcome] = ()) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        people: People,
+        messengers: Mapping[str, Messenger],
+        *,
+        past: Sequence[Outcome] = (),
+        office: Office | None = None,
+    ) -> None:
         self._recorder = recorder
         self._people = people
         self._messengers = messengers
         self._past = past
-        self._posting = Posting(recorder, people, messengers, parallel=people.plan.messages.order == "parallel")
+        self._office = office or Office()
+        self._courier = Courier(recorder, people, self._office, self._texts)
+        self._outbox = Outbox(self._courier)
+        self._begun = False
 
     # ------------------------------------------------------------ what is said
 
     def ask(self, gate: Gate, contact: str, *, escalated: bool) -> bool:
-        """Put the question of a gate to a person (port Asker)."""
-        return self._question(gate, contact, escalated=escalated, send=True)
+        """Put the question of a gate to a person (port Asker): waits until a provider took it, or none will before the gate ends."""
+        letters = self._question(gate, contact, escalated=escalated)
+        for letter in letters:
+            self._outbox.post(letter)
+        left_s = max((letter.until - self._recorder.clock.now()).total_seconds() for letter in letters) if letters else 0.0
+        return self._outbox.wait(letters, within_s=left_s)
 
     def recall(self, gate: Gate, contact: str, *, escalated: bool) -> None:
         """Write down a question that had left just before the engine died; sends nothing (port Asker)."""
-        self._question(gate, contact, escalated=escalated, send=False)
+        for letter in self._question(gate, contact, escalated=escalated):
+            self._outbox.recall(letter)
 
-    def _question(self, gate: Gate, contact: str, *, escalated: bool, send: bool) -> bool:
+    def _question(self, gate: Gate, contact: str, *, escalated: bool) -> list[Letter]:
         person = self._people.plan.contact(contact)
         titles = [getattr(self._people.plan.phase(phase).title, person.language) for phase in gate.phases]
         together = _AND[person.language].join(titles)
@@ -49,74 +72,117 @@ class Notifier:
             "state": STATES["starting" if gate.at == "before" else "done"][person.language],
             "within": format_duration(gate.within_s),
             "silent": "、".join(gate.ask) if person.language == "zh" else ", ".join(gate.ask),
-            "code": self._people.code(gate, contact),
         }
         purpose: Purpose = "escalation" if escalated else "joint" if len(gate.phases) > 1 else "gate"
-        texts = self._texts(person, purpose, f"gate/{gate.id}", words, gate=gate.id, phase=gate.phases[0])
-        return self._posting.reach(texts, send=send)
+        return self._letters(person, purpose, f"gate/{gate.id}", words, gate=gate, phase=gate.phases[0])
 
     def delivered(self, gate: Gate) -> bool:
         """Whether a receipt for the question of the gate has come (port Asker)."""
-        sent = {fact.data["message"] for fact in self._posting.facts(Kind.MESSAGE_SENT) if fact.data["gate"] == gate.id}
-        return any(
-            fact.data["message"] in sent and fact.data["state"] == "delivered" for fact in self._posting.facts(Kind.MESSAGE_DELIVERED)
-        )
+        sent = {fact.data["message"] for fact in self._facts(Kind.MESSAGE_SENT) if fact.data["gate"] == gate.id}
+        return any(fact.data["message"] in sent and fact.data["state"] == "delivered" for fact in self._facts(Kind.MESSAGE_DELIVERED))
 
     def tell(self, phase: PlannedPhase, *, took_s: float) -> None:
-        """Send the status of a phase that asks no answer."""
+        """Send the status of a phase that asks no answer; with an outbox, waits for nobody."""
         for contact in phase.notify:
             person = self._people.plan.contact(contact)
             words = {"phase": getattr(phase.title, person.language), "state": STATES["done"][person.language], "took": f"{took_s:.1f}s"}
-            texts = self._texts(person, "status", f"status/{phase.id}", words, phase=phase.id)
-            self._posting.reach(texts)
+            self._post(self._letters(person, "status", f"status/{phase.id}", words, phase=phase.id))
 
     def announce(self, purpose: Literal["hold", "result"], reason: str, words: Mapping[str, Mapping[str, str]], *, place: str = "") -> None:
         """Send a hold or a result to everyone; `words` holds the variables by language, `place` where more is to be read."""
         for person in self._people.plan.contacts:
-            texts = self._texts(person, purpose, f"{purpose}/{reason}", dict(words[person.language]), place=place)
-            self._posting.reach(texts)
+            self._post(self._letters(person, purpose, f"{purpose}/{reason}", dict(words[person.language]), place=place))
 
     def warn(self, reason: str, words: Mapping[str, Mapping[str, str]]) -> None:
         """Tell everyone, with the text for states, that something goes on without its safeguard; `words` as for `announce`."""
         for person in self._people.plan.contacts:
-            self._posting.reach(self._texts(person, "status", f"warning/{reason}", dict(words[person.language])))
+            self._post(self._letters(person, "status", f"warning/{reason}", dict(words[person.language])))
+
+    def try_out(self, contact: str, *, within_s: float) -> list[Fact]:
+        """Send one real text to a person; what was written down about it when a provider took it, none did, or the time is over."""
+        person = self._people.plan.contact(contact)
+        words = {"phase": _TEST[person.language], "state": STATES["done"][person.language], "took": "0s"}
+        letters = self._letters(person, "status", "status/preflight", words)
+        self._post(letters)
+        self._outbox.wait(letters, within_s=within_s)
+        names = {letter.transaction for letter in letters}
+        return [fact for fact in self._facts(Kind.MESSAGE_SENT) if fact.data["transaction"] in names]
 
     # ------------------------------------------------------------ how it is sent
 
-    def _texts(
+    def _post(self, letters: Sequence[Letter]) -> None:
+        for letter in letters:
+            self._outbox.post(letter)
+
+    def _letters(
         self,
         person: Contact,
         purpose: Purpose,
         why: str,
         words: Mapping[str, str],
         *,
-        gate: str | None = None,
+        gate: Gate | None = None,
         phase: str | None = None,
         place: str = "",
-    ) -> list[Text]:
+    ) -> list[Letter]:
+        """One letter; in parallel, one for each channel."""
+        drill, now = self._recorder.drill, self._recorder.clock.now()
+        until = now + timedelta(seconds=_WORTH_S.get(purpose, gate.within_s if gate else 0.0))
+        if gate is not None:
+            until = self._recorder.look(lambda progress: progress.gate(gate.id).deadline) or until
+        name, gate_id = f"{drill}:{why}:{person.id}", gate.id if gate else None
+        letter = Letter(name, drill, person.id, purpose, why, until, words=words, gate=gate_id, phase=phase, place=place)
+        channels = [channel for channel in dict.fromkeys(person.channels) if self._office.elsewhere or channel in self._messengers]
+        if self._people.plan.messages.order != "parallel" or len(channels) < 2:
+            return [letter]
+        return [replace(letter, id=f"{name}#{channel}", only=(channel,)) for channel in channels]
+
+    def _texts(self, letter: Letter) -> list[Text]:
         """One text for each address of the person on each of their channels, best first: the first that is taken is enough.
 
         A question in a group holds no code, so it cannot be answered from there: it tells, and the next channel asks.
         """
-        plan = self._people.plan
+        plan, person = self._people.plan, self._people.plan.contact(letter.contact)
+        words = {**letter.words, **({"code": self._people.code(plan.gate(letter.gate), person.id)} if letter.gate else {})}
         variables = {name: fit(value) for name, value in words.items()}
         variables["drill"] = fit(getattr(plan.title, person.language))
-        shown = render(purpose, person.language, {**variables, **({"code": MASKED_CODE} if "code" in variables else {})})
-        past = [*self._past, *outcomes(self._posting.facts(Kind.MESSAGE_SENT, Kind.MESSAGE_DELIVERED))]
-        transaction = f"{self._recorder.drill}:{why}:{person.id}"
+        masked = {**variables, **({"code": MASKED_CODE} if letter.gate else {})}
+        about = {"purpose": letter.purpose, "gate": letter.gate, "phase": letter.phase, "contact": person.id}
+        about |= {"text": render(letter.purpose, person.language, masked), "transaction": letter.transaction}
+        past = [*self._past, *outcomes(self._facts(Kind.MESSAGE_SENT, Kind.MESSAGE_DELIVERED))]
         texts = []
-        for channel in ordered(person.channels, person.id, past):
+        for channel in ordered(letter.only or person.channels, person.id, past):
             messenger = self._messengers.get(channel)
-            if messenger is None:
-                continue
-            enough = purpose not in ASKS or plan.messages.private(channel)
-            for number, address in enumerate(self._people.addresses(person, channel)):
-                name = f"{transaction}:{channel}:{number}"
-                message = OutboundMessage(name, person.id, address, person.language, purpose, variables, place)
-                about = {"purpose": purpose, "gate": gate, "phase": phase, "contact": person.id, "channel": channel, "text": shown}
-                texts.append(Text(messenger, message, {**about, "transaction": transaction}, enough))
+            enough = not letter.asks or plan.messages.private(channel)
+            for number, address in enumerate(self._people.addresses(person, channel) if messenger else ()):
+                name = f"{letter.transaction}:{channel}:{number}"
+                message = OutboundMessage(name, person.id, address, person.language, letter.purpose, variables, letter.place)
+                if messenger is not None:
+                    texts.append(Text(messenger, message, {**about, "channel": channel}, enough))
         return texts
 
     def look_after(self) -> None:
-        """Ask what became of the texts on their way, write down each arrival, and send the next when one failed. Called now and then."""
-        self._posting.look_after()
+        """Go on with what an earlier life left, ask what became of the texts on their way, and send the next when one failed.
+
+        Called now and then; with an outbox it returns at once.
+        """
+        if not self._begun:
+            self._begun = True
+            self._courier.tracker.pick_up(self._people, self._messengers)
+            self._outbox.resume()
+        self._outbox.look_after()
+
+    def carry(self, letter: Letter) -> None:
+        """Send a letter that somebody else wrote and this sender has claimed."""
+        self._outbox.post(letter)
+
+    def drain(self, *, within_s: float) -> int:
+        """Wait until every text has gone; how many are left when the time is over."""
+        return self._outbox.drain(within_s=within_s)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._outbox.close()
+
+    def _facts(self, *kinds: Kind) -> list[Fact]:
+        return self._courier.facts(*kinds)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 
 from drill.model.acknowledgement import OpenGate, State
 from drill.model.codes import Ask, reply_codes
 from drill.model.plan import Contact, Gate, Plan
 from drill.model.ports import Secrets
-from drill.model.progress import GateProgress, Progress
+from drill.model.progress import Progress
+from drill.model.progress_rows import GateProgress
 from drill.model.replies import normalise_number
 
 
@@ -39,6 +42,11 @@ class People:
             self._numbers = {normalised: contact.id for contact, address in rows if (normalised := normalise_number(address))}
         normalised = normalise_number(number)
         return self._numbers.get(normalised) if normalised else None
+
+    def fingerprint(self, address: str, scope: str) -> str:
+        """What texts to an address are counted under: the same for every drill of this key, and no way back to the address."""
+        plain = normalise_number(address) or address.strip().casefold()
+        return hmac.new(self._key, f"quota\0{plain}\0{scope}".encode(), hashlib.sha256).hexdigest()[:40]
 
     def code(self, gate: Gate, contact: str) -> str:
         """The code this person was given for this gate: the same after a crash."""

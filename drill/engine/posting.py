@@ -1,163 +1,193 @@
-"""Carries the drill's texts: each once per reason and person, over the next number or channel when one fails, looked up when in doubt."""
+"""Carries a drill's letters a move at a time: each text once, over the next number or channel when one fails, looked up when in doubt."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from drill.engine.people import People
+from drill.engine.quota import backoff_s, counted, over_limit, way_of
 from drill.engine.record import Recorder
+from drill.engine.tracking import Tracker
+from drill.engine.trips import Next, Office, Text, Trip
 from drill.model.events import Fact, Kind
-from drill.model.ports import Messenger, OutboundMessage, SendResult
+from drill.model.letters import Letter
+from drill.model.ports import SendResult
 
-_LOOK_UP_TRIES = 5
-_LOOK_UP_REST_S = 1.0
-_RETRY_REST_S = 1.0
-
-
-@dataclass(frozen=True)
-class Text:
-    """One message on its channel; `about` is what its fact tells. Not `enough`: it tells, but gives no way to answer."""
-
-    messenger: Messenger
-    message: OutboundMessage
-    about: Mapping[str, Any]
-    enough: bool = True
+TRIES: Final = 3
+_LOOK_UP_TRIES: Final = 5
+_LOOK_UP_REST_S: Final = 1.0
+_SICK_S: Final = 60.0
+"""So long the texts of a provider that hangs take another way, where there is one."""
+_FOUND: Final = frozenset({"accepted", "delivered"})
+_ENDED: Final = frozenset({"acknowledged", "declined", "expired"})
 
 
-@dataclass(frozen=True)
-class _OnItsWay:
-    """A text that was taken and has not arrived, and what is sent in its place when it does not."""
+@dataclass
+class Courier:
+    """Moves the letters of one drill. `compose` makes the texts of a letter, best first. Safe for threads, one at a time per trip."""
 
-    text: Text
-    instead: Sequence[Text]
+    recorder: Recorder
+    people: People
+    office: Office
+    compose: Callable[[Letter], list[Text]]
+    tracker: Tracker = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.tracker = Tracker(self.recorder)
 
-class Posting:
-    """The texts of one drill on their way. Safe for threads."""
+    def move(self, trip: Trip) -> Next:
+        """Do the next thing for a letter that may take time: one send, one look-up, or nothing but the way to the next lane."""
+        if trip.texts is None:
+            trip.texts = sorted(self.compose(trip.letter), key=lambda text: self._written(text) is None)  # what was tried comes first
+        while trip.place < len(trip.texts):
+            text = trip.texts[trip.place]
+            onward = self._carry(trip, text)
+            if onward is not None:
+                return onward
+            trip.turn()
+        return Next(fate="told" if trip.told else "refused")
 
-    def __init__(self, recorder: Recorder, people: People, messengers: Mapping[str, Messenger], *, parallel: bool = False) -> None:
-        self._recorder = recorder
-        self._people = people
-        self._messengers = messengers
-        self._parallel = parallel
-        self._on_their_way: dict[str, _OnItsWay] = {}
-        self._picked_up = False
-        self._lock = threading.Lock()
+    def give_up(self, trip: Trip) -> Trip:
+        """A send that does not come back is in doubt: the trip that goes on with the next text."""
+        text = (trip.texts or [])[trip.place]
+        detail = "The provider's client does not come back. It may have been sent."
+        self._write(trip, text, SendResult("in_doubt", "", code="hangs", detail=detail, traceable=False))
+        trip.given_up = True
+        self.office.pace.rest(way_of(text.messenger, text.message).account, until_s=self.recorder.clock.mono_s() + _SICK_S)
+        return Trip(trip.letter, texts=trip.texts, place=trip.place + 1, told=trip.told)
 
-    def reach(self, texts: Sequence[Text], *, send: bool = True) -> bool:
-        """Get one reason to one person, best text first: the first that is taken is enough; in parallel, the first of every channel.
+    # ------------------------------------------------------------ one text
 
-        What an earlier life of the engine had tried comes before what it had not. True when a text was taken that lets them answer.
-        """
-        if not self._parallel:
-            return self._chain(self._tried_first(texts), send=send)
-        chains = [list(rows) for _, rows in groupby(texts, key=lambda text: text.messenger.channel)]
-        if len(chains) < 2:
-            return any(self._chain(chain, send=send) for chain in chains)
-        with ThreadPoolExecutor(len(chains), thread_name_prefix="posting") as pool:
-            return any(list(pool.map(lambda chain: self._chain(chain, send=send), chains)))
-
-    def _tried_first(self, texts: Sequence[Text]) -> list[Text]:
-        return sorted(texts, key=lambda text: self._written(text.message.id) is None)
-
-    def _chain(self, texts: Sequence[Text], *, send: bool) -> bool:
-        return any(self._taken(text, instead=texts[place + 1 :], send=send) and text.enough for place, text in enumerate(texts))
-
-    def _taken(self, text: Text, *, instead: Sequence[Text], send: bool) -> bool:
-        earlier = self._written(text.message.id)
-        if earlier is None:
-            earlier = self._first_send(text, send=send)
-        if earlier is None or earlier.data["state"] != "accepted":
-            return False
-        with self._lock:
-            self._on_their_way.setdefault(text.message.id, _OnItsWay(text, instead if text.enough else ()))
-        return True
-
-    def _written(self, message_id: str) -> Fact | None:
-        return self._recorder.journal.find(self._recorder.drill, f"message/{message_id}")
-
-    def _first_send(self, text: Text, *, send: bool) -> Fact | None:
-        """Find out that an earlier life of the engine had sent it, or send it; nothing when it had not and must not."""
-        if self._resumed() and text.messenger.look_up(text.message) in {"accepted", "delivered"}:
-            result = SendResult("accepted", "", code="OK", detail="sent before the engine died")
-        elif not send:
+    def _carry(self, trip: Trip, text: Text) -> Next | None:
+        """Nothing when the next text is wanted."""
+        written = self._written(text)
+        if written is None:
+            lane = way_of(text.messenger, text.message).account
+            if trip.lane != lane and trip.send:
+                trip.lane = lane
+                return Next(lane=lane)
+            outcome = self._try(trip, text)
+            if not isinstance(outcome, SendResult):
+                return outcome
+            written = self._write(trip, text, outcome)
+        if written.data["state"] != "accepted" or self.tracker.failed(text.message.id):
             return None
-        else:
-            result = self._sent(text.messenger, text.message)
-        return self._recorder.say(
+        self.tracker.watch(text, trip.letter.id)
+        trip.told = True
+        return Next(fate="taken") if text.enough else None
+
+    def _try(self, trip: Trip, text: Text) -> SendResult | Next | None:
+        if trip.doubt is not None:
+            return self._settle(trip, text, trip.doubt)
+        before = self._left_before(trip, text) if not trip.tries and not trip.sure else None
+        if before is not None:
+            return before
+        trip.sure = True
+        if not trip.send:
+            return None
+        if not self._wanted(trip.letter):
+            return Next(fate="late")
+        return self._send(trip, text)
+
+    def _left_before(self, trip: Trip, text: Text) -> SendResult | Next | None:
+        """What is known of it from an earlier life of the engine, or from a sender that died; nothing when it had not left."""
+        begun = self.office.letters.begun(text.message.id)
+        if not begun and not self._resumed():
+            return None
+        if text.messenger.look_up(text.message) in _FOUND:
+            return SendResult("accepted", "", code="OK", detail="sent before the engine died")
+        if not begun or not trip.send:
+            return None
+        if not way_of(text.messenger, text.message).traceable:
+            return SendResult("in_doubt", "", code="engine-died", detail="The engine died while it was sent.", traceable=False)
+        trip.doubt, trip.looks, trip.resend = SendResult("in_doubt", "", code="engine-died"), _LOOK_UP_TRIES, True
+        return Next(wait_s=_LOOK_UP_REST_S)
+
+    def _send(self, trip: Trip, text: Text) -> SendResult | Next:
+        clock, message = self.recorder.clock, text.message
+        way = way_of(text.messenger, message)
+        who, at_s = counted(self.people, way, message), clock.now().timestamp()
+        if self.office.pace.rests(way, now_s=clock.mono_s()) and not self._last(trip):
+            detail = "Its provider does not come back to earlier sends."
+            return SendResult("rejected", way.account, code="channel-hangs", detail=detail, traceable=False)
+        wait_s = self.office.pace.wait_s(way, now_s=clock.mono_s())
+        if wait_s > 0:
+            return Next(wait_s=wait_s)
+        full_s = self.office.ledger.reserve(message.id, who, at_s=at_s)
+        if full_s > 0:
+            return SendResult("rejected", way.account, code="quota", detail=over_limit(way, full_s))
+        self.office.letters.begin(trip.letter.id, message.id)
+        self.recorder.before_an_effect()
+        trip.sending = True
+        result = text.messenger.send(message)
+        trip.sending = False
+        if result.state == "rejected":
+            self.office.ledger.release(message.id)
+        if result.blocked_s:
+            for mark, _ in who:
+                self.office.ledger.block(mark, until_s=at_s + result.blocked_s)
+        return self._after(trip, result)
+
+    def _after(self, trip: Trip, result: SendResult) -> SendResult | Next:
+        if result.state == "in_doubt" and result.traceable:
+            trip.doubt, trip.looks = result, _LOOK_UP_TRIES
+            return Next(wait_s=_LOOK_UP_REST_S)
+        if result.state != "rejected" or not result.retryable:
+            return result
+        trip.tries.append(result.code)
+        wait_s = backoff_s(len(trip.tries), chance=self.office.chance(), asked_s=result.retry_after_s)
+        left_s = (trip.letter.until - self.recorder.clock.now()).total_seconds()
+        patient = self.office.lanes is not None and self._last(trip) and not trip.letter.asks
+        return Next(wait_s=wait_s) if wait_s < left_s and (len(trip.tries) < TRIES or patient) else result
+
+    @staticmethod
+    def _last(trip: Trip) -> bool:
+        """Whether no other number or channel is left."""
+        return trip.place + 1 == len(trip.texts or ())
+
+    def _settle(self, trip: Trip, text: Text, result: SendResult) -> SendResult | Next | None:
+        """Look a text in doubt up, a few times; what was begun by an engine that died and is not found is sent."""
+        if text.messenger.look_up(text.message) in _FOUND:
+            return replace(result, state="accepted", detail="no answer to the send; found by look-up")
+        trip.looks -= 1
+        if trip.looks > 0:
+            return Next(wait_s=_LOOK_UP_REST_S)
+        if trip.resend:
+            trip.doubt, trip.resend, trip.sure = None, False, True
+            return Next()
+        return result
+
+    # ------------------------------------------------------------ the record
+
+    def _write(self, trip: Trip, text: Text, result: SendResult) -> Fact:
+        return self.recorder.say(
             Kind.MESSAGE_SENT,
             f"message/{text.message.id}",
             message=text.message.id,
+            letter=trip.letter.id,
             state=result.state,
             code=result.code,
             provider=result.provider,
             provider_id=result.provider_id,
             detail=result.detail,
+            tries=trip.codes(result),
             **text.about,
         )
 
-    def _sent(self, messenger: Messenger, message: OutboundMessage) -> SendResult:
-        self._recorder.before_an_effect()
-        result = messenger.send(message)
-        if result.state == "rejected" and result.retryable:
-            self._recorder.clock.sleep(_RETRY_REST_S)
-            result = messenger.send(message)
-        return self._settle(messenger, message, result) if result.state == "in_doubt" and result.traceable else result
+    def _written(self, text: Text) -> Fact | None:
+        return self.recorder.journal.find(self.recorder.drill, f"message/{text.message.id}")
 
-    def _settle(self, messenger: Messenger, message: OutboundMessage, result: SendResult) -> SendResult:
-        for _ in range(_LOOK_UP_TRIES):
-            self._recorder.clock.sleep(_LOOK_UP_REST_S)
-            if messenger.look_up(message) in {"accepted", "delivered"}:
-                return SendResult("accepted", result.provider, code=result.code, detail="no answer to the send; found by look-up")
-        return result
+    def _wanted(self, letter: Letter) -> bool:
+        """Whether its question is still open; whether it is in time, when it asks nothing."""
+        if letter.gate is None:
+            return self.recorder.clock.now() < letter.until
+        return self.recorder.look(lambda progress: progress.gate(str(letter.gate)).state) not in _ENDED
 
     def _resumed(self) -> bool:
         return len(self.facts(Kind.ENGINE_STARTED)) > 1
 
-    def look_after(self) -> None:
-        """Ask what became of the texts on their way, write down each arrival, and send the next when one did not arrive."""
-        if not self._picked_up:
-            self._pick_up()
-            self._picked_up = True
-        with self._lock:
-            waiting = list(self._on_their_way.items())
-        for message_id, row in waiting:
-            message, state = row.text.message, row.text.messenger.look_up(row.text.message)
-            if state not in {"delivered", "failed"}:
-                continue
-            channel = row.text.messenger.channel
-            arrived = {"message": message_id, "contact": message.contact, "channel": channel, "state": state}
-            self._recorder.say(Kind.MESSAGE_DELIVERED, f"delivered/{message_id}", **arrived)
-            if state == "failed" and self._still_wanted(row.text):
-                self._chain(row.instead, send=True)
-            with self._lock:
-                self._on_their_way.pop(message_id, None)
-
-    def _still_wanted(self, text: Text) -> bool:
-        """Whether a question is still open; other texts always are."""
-        gate = text.about.get("gate")
-        return gate is None or self._recorder.look(lambda progress: progress.gate(gate).state) == "open"
-
-    def _pick_up(self) -> None:
-        """Look after the texts that an earlier life of the engine had sent and not seen arrive."""
-        arrived = {fact.data["message"] for fact in self.facts(Kind.MESSAGE_DELIVERED)}
-        for fact in self.facts(Kind.MESSAGE_SENT):
-            message_id, channel = fact.data["message"], fact.data["channel"]
-            messenger = self._messengers.get(channel)
-            if fact.data["state"] != "accepted" or message_id in arrived or messenger is None:
-                continue
-            person = self._people.plan.contact(fact.data["contact"])
-            addresses, number = self._people.addresses(person, channel), int(message_id.rpartition(":")[2])
-            if number < len(addresses):
-                message = OutboundMessage(message_id, person.id, addresses[number], person.language, fact.data["purpose"])
-                with self._lock:
-                    self._on_their_way.setdefault(message_id, _OnItsWay(Text(messenger, message, {"gate": fact.data["gate"]}), ()))
-
     def facts(self, *kinds: Kind) -> list[Fact]:
         """The drill's facts of these kinds."""
-        return self._recorder.journal.read(self._recorder.drill, kinds=frozenset(kinds))
+        return self.recorder.journal.read(self.recorder.drill, kinds=frozenset(kinds))
