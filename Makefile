@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: drill test lint types rules unit faults bench crash sweep clean install
+.PHONY: drill test lint types rules unit faults fuzz bench crash sweep clean install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
@@ -41,6 +41,10 @@ unit: install
 # Strike a worker or its database in the middle of a drill, with another worker beside it; prints take-over times and the damage: none.
 faults: install
 	@$(BIN)/python -m pytest -s tests/serving/test_faults.py
+
+# Ten thousand drawn sequences of answers in both languages, garbled: prints what came of them; none may advance wrongly or be missed.
+fuzz: install
+	@$(BIN)/python -m tests.fuzz 10000
 
 bench: install
 	@$(BIN)/python bench/ratio.py

@@ -87,14 +87,19 @@ def judge(
         return _no("optout")
     live = [gate for gate in mine if gate.state == "open"]
     only = live[0] if len(live) == 1 else None
-    if reply.code is not None:
+    if reply.code is not None and reply.verb != "abort":
         named = [gate for gate in [*mine, *live] if _same(gate.code_of(contact), reply.code)]
         return _count(reply.verb, contact, named[-1], now, sent_at) if named else _wrong_code(contact, live)
     if only is not None and only.destructive and reply.verb in {"confirm", "reject"}:
         return _no("needs-code", only.id)
     if len(live) > 1 and reply.verb in {"confirm", "reject"}:
         return _no("ambiguous")
-    return _count(reply.verb, contact, only or mine[-1], now, sent_at)
+    return _count(reply.verb, contact, _meant(reply, contact, mine) or only or mine[-1], now, sent_at)
+
+
+def _meant(reply: Reply, contact: str, gates: Sequence[OpenGate]) -> OpenGate | None:
+    """The gate whose code an abort names, if any: one that names none, or mistypes it, is obeyed all the same."""
+    return next((gate for gate in reversed(gates) if reply.code and _same(gate.code_of(contact), reply.code)), None)
 
 
 _ASIDES: Final[Mapping[Verb, Reason]] = {"unknown": "unknown-text", "help": "help", "status": "status"}

@@ -27,7 +27,7 @@ _AROUND: Final = """reply code answer pin thanks thank you thx ty hi hello
     回复 回復 答复 核实码 核實碼 验证码 代码 码 谢谢 謝謝 感谢 多谢 辛苦了 你好 您好"""
 _IGNORED: Final = frozenset(_AROUND.split())
 """Words around an answer that change nothing. 请 and please do: 请确认 asks us to confirm."""
-_THANKS: Final = re.compile(r"(.+?)(谢谢|謝謝|感谢|多谢|辛苦了)")
+_POLITE: Final = re.compile(r"(?:回复|回復|答复|您好|你好)*(.+?)(?:谢谢|謝謝|感谢|多谢|辛苦了)*")
 _DOUBT: Final = "👎❌❎✖✗✘⛔🚫🛑✋🤔❓❔⁉\u0335\u0336\u0337\u0338"
 """Signs that contradict or question whatever stands beside them."""
 _SEPARATORS: Final = re.compile(r"[\s.,;:!?。，、；：！？·~\-_#*\"'“”‘’()\[\]【】<>《》「」『』/\\+=|…—–]+")
@@ -96,13 +96,13 @@ def _read(words: list[str]) -> Reply:
 
 
 def _split(word: str) -> list[str]:
-    """A word's runs of digits, letters and other script; a verb glued to its code or to thanks comes apart."""
+    """A word's runs of digits, letters and other script; a verb glued to its code or to polite words comes apart."""
     if word in _VERB:
         return [word]
     pieces = []
     for piece in _PIECES.findall(word):
-        glued = _GLUED.fullmatch(piece) or _THANKS.fullmatch(piece)
-        pieces += [glued[1], glued[2]] if glued else [piece]
+        glued, polite = _GLUED.fullmatch(piece), _POLITE.fullmatch(piece)
+        pieces += [glued[1], glued[2]] if glued else [polite[1]] if polite else [piece]
     return pieces
 
 

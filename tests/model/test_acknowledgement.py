@@ -62,6 +62,14 @@ def test_three_wrong_codes_lock_the_person_out_but_not_from_aborting_nor_anybody
     assert say("1 5093", locked, contact="lead").outcome == "confirm"
 
 
+def test_an_abort_with_a_mistyped_code_is_obeyed_and_names_the_gate_whose_code_it_has() -> None:
+    other = replace(REBUILD, id="traffic", codes={"oncall": "6214"})
+
+    assert (say("9 1111", REBUILD).outcome, say("9 1111", REBUILD).charged) == ("abort", ())
+    assert say("9 4821", REBUILD, other).gate == "rebuild"
+    assert say("9 6214", REBUILD, other).gate == "traffic"
+
+
 def test_two_wrong_codes_do_not_lock_yet() -> None:
     assert say("1 4821", replace(REBUILD, wrong_codes={"oncall": WRONG_CODES_ALLOWED - 1})).outcome == "confirm"
 
@@ -211,14 +219,13 @@ def test_nothing_advances_a_gate_but_its_asked_person_in_time_and_with_proof(cas
 
 
 @given(cases())
-def test_an_abort_needs_an_asked_person_and_no_foreign_code(case: Case) -> None:
+def test_an_abort_needs_an_asked_person_and_no_code_since_stopping_is_the_safe_direction(case: Case) -> None:
     world, reply, contact = case
     mine = [gate for gate in world if contact in gate.asked]
-    proven = reply.code is None or any(gate.code_of(contact or "") == reply.code for gate in mine)
 
     judgement = judge(reply, contact=contact, open_gates=world, now=NOW)
 
-    assert (judgement.outcome == "abort") == (reply.verb == "abort" and bool(mine) and proven)
+    assert (judgement.outcome == "abort") == (reply.verb == "abort" and bool(mine))
 
 
 @given(cases())
