@@ -15,7 +15,7 @@ from drill.model.errors import Finding, ScenarioInvalid
 from drill.model.problem import Path
 
 MAX_BYTES: Final = 1_000_000
-MAX_NODES: Final = 50_000
+MAX_NODES: Final = 200_000
 MAX_DEPTH: Final = 40
 
 _PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

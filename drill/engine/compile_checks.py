@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
@@ -103,10 +103,10 @@ def _unknown(at: Path, name: str, known: Collection[str], code: str, what: str) 
 def _params_problems(step: StepOutline, seen: Outline, kinds: Kinds) -> Iterator[Problem]:
     if step.kind not in kinds:
         return
-    known: Mapping[str, tuple[str, Collection[str]]] = {
-        "site": ("S024", seen.sites),
-        "probe": ("S025", seen.probes),
-        "step": ("S026", [row.id for row in seen.steps() if row.id != step.id]),
+    known: Mapping[str, tuple[str, Callable[[], Collection[str]]]] = {
+        "site": ("S024", lambda: seen.sites),
+        "probe": ("S025", lambda: seen.probes),
+        "step": ("S026", lambda: [row.id for row in seen.steps() if row.id != step.id]),  # long in a long plan, and seldom asked for
     }
     fields = {field.alias or name: field.json_schema_extra for name, field in kinds[step.kind].params.model_fields.items()}
     moves = dict.fromkeys(("from", "to"), "site") if {"from", "to"} <= fields.keys() else {}
@@ -115,7 +115,7 @@ def _params_problems(step: StepOutline, seen: Outline, kinds: Kinds) -> Iterator
         value = step.params.get(key)
         if isinstance(refers, str) and refers in known and isinstance(value, str) and "{{" not in value:
             code, ids = known[refers]
-            yield from _unknown((*step.at, step.kind, key), value, ids, code, refers)
+            yield from _unknown((*step.at, step.kind, key), value, ids(), code, refers)
 
 
 def _visible(seen: Outline, phase: PhaseOutline, step: StepOutline) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -144,10 +145,11 @@ def render(value: Any, *, steps: Mapping[str, Mapping[str, Any]], sites: Mapping
 def _by_name(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Steps under every name they may be called by; a bare name that two steps share is left out."""
     by_name: dict[str, Any] = {}
-    bare = [step.partition(".")[2] for step in steps]
+    bare = Counter(step.partition(".")[2] for step in steps)
+    phases = {step.partition(".")[0] for step in steps}
     for step, outputs in steps.items():
         phase, _, name = step.partition(".")
-        if bare.count(name) == 1 and name not in {other.partition(".")[0] for other in steps}:
+        if bare[name] == 1 and name not in phases:
             by_name[name] = {"outputs": outputs}
         by_name[step] = {"outputs": outputs}
         by_name.setdefault(phase, {})[name] = {"outputs": outputs}

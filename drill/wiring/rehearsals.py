@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -42,7 +43,7 @@ class Previews:
     skipped: Mapping[str, NotRehearsed]
     refused: Mapping[str, DrillError]
 
-    @property
+    @cached_property
     def bounded(self) -> dict[str, list[Effect]]:
         """Effects whose targets are known already: those that `limits.allow` can be held against."""
         return {step: [row for row in rows if not holds_unknown(row.target)] for step, rows in self.effects.items()}
