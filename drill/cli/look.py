@@ -25,6 +25,7 @@ def open_records() -> Records:
 
 
 def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
+    from drill.model.ways import ways_on
     from drill.wiring.locks import engine_holder
 
     if progress.plan is None:
@@ -55,6 +56,7 @@ def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
         ],
         "asked": [{"step": step, "why": row.why_asked} for step, row in progress.steps.items() if row.asked and not row.decided],
         "left": list(progress.left),
+        "ways": [str(way) for way in ways_on(progress, drill)] if progress.state == "held" else [],
     }
 
 
@@ -92,8 +94,7 @@ def status(drill: str | None, *, as_json: bool) -> None:
     if row["state"] == "running" and not row.get("engine_pid"):
         click.echo(f"  its engine is gone: `drill resume {drill}` goes on, `drill abort {drill}` takes it back")
     if row["state"] == "held":
-        back = f"`drill failback {drill}` brings it home" if row["point_of_no_return"] else f"`drill abort {drill}` takes it back"
-        click.echo(f"  on hold: {back}, `drill proceed {drill}` goes on")
+        click.echo(f"  on hold: {', '.join(row['ways'])}")
 
 
 @click.command()

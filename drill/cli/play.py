@@ -70,9 +70,9 @@ def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Calla
     report, unwritten = _published(records, drill, place)
     if ended.kind is Kind.DRILL_HELD:
         say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself.")
-        turned = records.progress(drill).no_return
-        back = f"`drill failback {drill}` brings it home" if turned else f"`drill abort {drill}` takes it back"
-        say(f"{back}, `drill proceed {drill}` goes on.")
+        from drill.model.ways import told_ways, ways_on
+
+        say(f"{told_ways(ways_on(records.progress(drill), drill))}.")
     for what in ended.data["left"] if ended.kind is Kind.DRILL_FINISHED else ():
         say(f"left for a person: {what}")
     say(f"report: {place / 'index.html'}" if unwritten is None else f"no report: `drill report {drill} -o PATH` renders it elsewhere")

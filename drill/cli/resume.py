@@ -14,8 +14,10 @@ from drill.model.events import Kind
 
 if TYPE_CHECKING:
     from drill.model.events import Draft
+    from drill.model.progress import Progress
     from drill.wiring.records import Records
 
+_ASKED_FOR = "asked for on the command line"
 _DRILL = click.argument("drill", required=False, metavar="[DRILL]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One fact a line instead of the live view.")
 _REPORT = click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Where to write the report.")
@@ -44,31 +46,35 @@ def resume(drill: str | None, *, as_json: bool, report_dir: Path | None, keep: b
 
 @click.command()
 @_DRILL
-@click.option("--reason", default="asked for on the command line", show_default=True, help="Why; it is kept in the record.")
+@click.option("--reason", default=_ASKED_FOR, show_default=True, help="Why; it is kept in the record.")
+@click.option("--not-promoted", is_flag=True, help="You know that nothing was promoted; needs --reason, and is kept with your name.")
 @_JSON
 @_REPORT
 @_KEEP
-def abort(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | None, keep: bool) -> int:
+def abort(drill: str | None, reason: str, *, not_promoted: bool, as_json: bool, report_dir: Path | None, keep: bool) -> int:
     r"""Stop a drill and take back what it did; works without a running engine too.
 
     After the point of no return nothing rolls back by itself: the drill goes on hold. A drill on hold before that point is taken back.
+    When a promote failed and nobody can see what became of it, --not-promoted takes the drill back on your word.
 
     \b
-    Example:
+    Examples:
       drill abort my-drill --reason "real incident elsewhere"
+      drill abort my-drill --not-promoted --reason "the standby's disk was dead before the promote"
     """
     records, drill = _open(drill)
     progress = records.progress(drill)
-    if progress.held and (progress.no_return or progress.failback):
+    said = _denials(records, drill, progress, reason) if not_promoted else []
+    if progress.held and (progress.no_return or progress.failback) and not said:
         _refuse_held(records, drill)
-    off_hold = [_decision(records, drill, "abort")] if progress.held else []
+    off_hold = [*said, _decision(records, drill, "abort")] if progress.held else []
     _write(records, drill, *off_hold, _stop(records, drill, reason))
     return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
 @click.command()
 @_DRILL
-@click.option("--reason", default="asked for on the command line", show_default=True, help="Why; it is kept in the record.")
+@click.option("--reason", default=_ASKED_FOR, show_default=True, help="Why; it is kept in the record.")
 @_JSON
 @_REPORT
 def hold(drill: str | None, reason: str, *, as_json: bool, report_dir: Path | None) -> int:
@@ -128,24 +134,46 @@ def _decide(verb: str, drill: str | None, *, as_json: bool, report_dir: Path | N
     return _play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
 
 
+def _denials(records: Records, drill: str, progress: Progress, reason: str) -> list[Draft]:
+    """A person's word that the promotes of a drill on hold came to nothing.
+
+    Raises: UsageError: it needs a reason (U037), the drill is not on hold (U019), or a promote succeeded (U038).
+    """
+    if not progress.no_return:
+        return []
+    if reason == _ASKED_FOR or not reason.strip():
+        raise UsageError("--not-promoted needs a reason.", code="U037", fix="Say how you know it: --reason TEXT.")
+    if not progress.held:
+        fix = f"`drill abort {drill}` stops it first; then choose."
+        raise UsageError(f"{drill} is not on hold but {progress.state}.", code="U019", fix=fix)
+    if not progress.doubtful:
+        done = ", ".join(step for step, tries in progress.crossed.items() if tries and progress.step(step).state == "succeeded")
+        raise UsageError(f"{done} succeeded: it did promote.", code="U038", fix=f"`drill failback {drill}` brings it home.")
+    from drill.cli.person import user_name
+
+    steps = [step for step, tries in progress.crossed.items() if tries]
+    return [_decision(records, drill, "not-promoted", subject=step, by=f"person:{user_name()}", reason=reason) for step in steps]
+
+
 def _refuse_held(records: Records, drill: str) -> None:
     """On hold nothing runs that could be resumed or stopped: a person chooses the way on."""
     if records.progress(drill).state == "held":
-        progress = records.progress(drill)
-        back = "failback" if progress.no_return or progress.failback else "abort"
-        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: `drill {back} {drill}` or `drill proceed {drill}`.")
+        from drill.model.ways import told_ways, ways_on
+
+        ways = told_ways(ways_on(records.progress(drill), drill))
+        raise UsageError(f"{drill} is on hold.", code="U018", fix=f"Choose: {ways}.")
 
 
 def _stop(records: Records, drill: str, reason: str, *, hold: bool = False) -> Draft:
     return _draft(records, drill, Kind.ABORT_REQUESTED, reason=reason, channel="cli", hold=hold)
 
 
-def _decision(records: Records, drill: str, verb: str) -> Draft:
-    return _draft(records, drill, Kind.OPERATOR_DECIDED, verb=verb, subject=drill)
+def _decision(records: Records, drill: str, verb: str, *, subject: str = "", by: str = "person:operator", **data: Any) -> Draft:
+    return _draft(records, drill, Kind.OPERATOR_DECIDED, by=by, verb=verb, subject=subject or drill, **data)
 
 
-def _draft(records: Records, drill: str, kind: Kind, **data: Any) -> Draft:
-    return records.recorder(drill).draft(kind, f"operator/{uuid.uuid4().hex}", by="person:operator", **data)
+def _draft(records: Records, drill: str, kind: Kind, *, by: str = "person:operator", **data: Any) -> Draft:
+    return records.recorder(drill).draft(kind, f"operator/{uuid.uuid4().hex}", by=by, **data)
 
 
 def _write(records: Records, drill: str, *drafts: Draft) -> None:

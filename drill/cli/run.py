@@ -65,6 +65,7 @@ def _path(value: object) -> Path | None:
 def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[str, object]) -> int:
     from drill.cli.follow import leave_to_servers
     from drill.cli.look import open_records
+    from drill.cli.person import user_name
     from drill.cli.play import play
     from drill.model.plan import Mode
     from drill.wiring.dry_runs import refuse_unrehearsed
@@ -85,7 +86,7 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     SiteLease(records, drill, plan).refuse_if_taken()
     phone = "manual" if options["manual"] else str(options["phone"])
     played = plan.mode is Mode.SANDBOX and phone in {"auto", "once"}
-    plan_drill(records, drill, plan, started_by=_user(), auto_answered=played)
+    plan_drill(records, drill, plan, started_by=user_name(), auto_answered=played)
     if served or options["queue"]:
         return leave_to_servers(records, drill, as_json=as_json, follow=not options["queue"])
     return play(records, drill, as_json=as_json, report_dir=_path(options["report_dir"]), phone=phone, keep=bool(options["keep"]))
@@ -105,12 +106,3 @@ def _allow_live(plan: Plan, *, live: bool, confirm: object) -> None:
         confirm = click.prompt(f"Type the scenario's name to touch real sites ({plan.scenario})")
     if confirm != plan.scenario:
         raise UnsafePlan(f"{confirm!r} is not the scenario's name.", code="P002", fix=f"Type --confirm {plan.scenario}.")
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container user without a passwd entry
-        return "unknown"

@@ -14,7 +14,8 @@ from drill.model.errors import DrillError, Fatal, JournalBroken, Retryable, Step
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Plan, PlannedStep
 from drill.model.ports import Artifacts, World
-from drill.model.progress import Progress, StepProgress
+from drill.model.progress import Progress
+from drill.model.progress_rows import StepProgress
 from drill.steps.base import Step
 
 Result = dict[str, Any]
@@ -188,7 +189,7 @@ class StepRunner:
         self.recorder.say(Kind.STEP_STARTED, f"{planned.id}/{number}/started", kind=planned.kind, no_return=planned.no_return, **where)
         attempt = StepAttempt(self.recorder, planned, number=number, artifacts=self.artifacts)
         try:
-            outputs = step.run(self.resolve(planned), self.world, attempt)
+            outputs = step.run(self._ready(planned), self.world, attempt)
             self.recorder.say(Kind.STEP_SUCCEEDED, f"{planned.id}/{number}/succeeded", outputs=dict(outputs), **where)
         except StepError as error:
             return self._failed(planned, number, error)
@@ -197,6 +198,14 @@ class StepRunner:
         except Exception as error:  # noqa: BLE001 - recorded as the failure of this step, with its type; nothing is swallowed
             return self._failed(planned, number, bug(error))
         return {"status": "ok"}
+
+    def _ready(self, planned: PlannedStep) -> Any:
+        """The parameters of a try. Raises: StepError: they cannot be filled in, and nothing was changed."""
+        try:
+            return self.resolve(planned)
+        except StepError as error:
+            error.untouched = True
+            raise
 
     def _failed(self, planned: PlannedStep, number: int, error: StepError) -> Result | None:
         """Write the failure and what follows from it in one transaction: a crash cannot fall between the two."""
@@ -214,6 +223,7 @@ class StepRunner:
         return None if again else {"status": "failed", "code": error.code}
 
     def _failure(self, planned: PlannedStep, number: int, error: StepError) -> Draft:
+        sure: dict[str, Any] = {"untouched": True} if error.untouched else {}
         return self.recorder.draft(
             Kind.STEP_FAILED,
             f"{planned.id}/{number}/failed",
@@ -225,6 +235,7 @@ class StepRunner:
             fix=error.fix,
             retryable=error.retryable,
             in_doubt=error.in_doubt,
+            **sure,
         )
 
     def _retry(self, planned: PlannedStep, number: int, wait_s: float) -> Draft:

@@ -63,11 +63,12 @@ class Conductor:
             return await self._once("refuse", self._crew.refuse)
         if (await self._once("begin", self._crew.begin))["status"] != "ok":
             return await self._once("refuse", self._crew.refuse)
-        if await self._play("drill", self._plan.phases) == "undo":
-            await self._once("undo", self._crew.undo)
-        else:
+        way = await self._play("drill", self._plan.phases)
+        if way != "undo":
             await self._once("failback", self._crew.begin_failback)
-            await self._play("failback", self._plan.failback)
+            way = await self._play("failback", self._plan.failback)
+        if way == "undo":
+            await self._once("undo", self._crew.undo)
         return await self._once("finish", self._crew.finish)
 
     async def _once(self, name: str, body: Callable[[], Result]) -> Result:

@@ -11,6 +11,7 @@ from drill.engine.attempt import Result, StepRunner
 from drill.engine.conduct import Part
 from drill.engine.dead_man import OUTAGE
 from drill.engine.gate import GateKeeper
+from drill.engine.helm import Helm
 from drill.engine.notify import Notifier
 from drill.engine.people import People
 from drill.engine.preflight import Preflight
@@ -23,19 +24,13 @@ from drill.model.errors import PreflightFailed, StepError
 from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Auditor, GuardRunner, Messenger, Secrets, World
-from drill.model.progress import Progress
 from drill.model.report import Report
 from drill.model.verdict import exit_code_for
 from drill.steps.base import Step
 
 _HOLD_POLL_S = 0.1
-_HOLD_REASONS: Mapping[str, Mapping[str, str]] = {
-    "cli": {"en": "somebody asked to stop", "zh": "有人要求停止"},
-    "guard": {"en": "a guard broke", "zh": "安全条件不再成立"},
-    "silence": {"en": "nobody answered in time", "zh": "无人按时答复"},
-    "engine": {"en": "a step failed", "zh": "有步骤未成功"},
-}
 _ASKED: Mapping[str, str] = {"en": "a step needs your decision", "zh": "有步骤需要您决定"}
+_ASKED_WAYS = "retry, skip, abort"
 
 
 @dataclass(frozen=True)
@@ -99,6 +94,7 @@ class DrillCrew:
             tell_asked=self._tell_asked,
         )
         self._undoer = Undoer(self._runner)
+        self._helm = Helm(self._runner)
         self._second_look = SecondLook(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
@@ -160,7 +156,9 @@ class DrillCrew:
 
     def _tell_asked(self, planned: PlannedStep, number: int) -> None:
         title = self._plan.phase(planned.phase).title
-        words = {language: {"phase": getattr(title, language), "reason": _ASKED[language]} for language in ("en", "zh")}
+        words = {
+            language: {"phase": getattr(title, language), "reason": _ASKED[language], "ways": _ASKED_WAYS} for language in ("en", "zh")
+        }
         self.notifier.announce("hold", f"step/{planned.id}/{number}", words)
 
     def hold_gate(self, gate: Gate) -> Result:
@@ -201,51 +199,19 @@ class DrillCrew:
     # ------------------------------------------------------------ what next
 
     def decide(self, part: Part) -> Result:
-        def choose(progress: Progress) -> str:
-            if not progress.abort:
-                return "failback" if part == "drill" else "end"
-            stays = part == "failback" or progress.no_return or progress.hold_wanted
-            return "hold" if stays and not progress.taken_back else "undo"
-
-        decided = part == "drill" and self._recorder.look(lambda progress: not progress.abort and progress.decision == "failback")
-        return {"status": "ok", "next": self._way_home() if decided else self._recorder.look(choose)}
+        return {"status": "ok", "next": self._helm.course(part)}
 
     def hold(self, part: Part, turn: int) -> Result:
-        if self._recorder.look(lambda progress: bool(progress.abort) and not progress.held and not progress.taken_back):
-            self._stand_still(part)
+        self._helm.stand_still(part)
         if self._recorder.look(lambda progress: progress.held):
             self._hooks.publish()
             number = self._recorder.look(lambda progress: progress.holds)
-            self.notifier.announce("hold", str(number), {language: self._hold_words(language) for language in ("en", "zh")})
+            self.notifier.announce("hold", str(number), {language: self._helm.words(language) for language in ("en", "zh")})
             self.settled.set()
         while self._recorder.look(lambda progress: progress.held):
             self._recorder.clock.sleep(_HOLD_POLL_S)
         self.settled.clear()
-        verb = self._recorder.look(lambda progress: progress.decision)
-        return {"status": "ok", "verb": self._way_home() if part == "drill" and verb == "failback" else verb}
-
-    def _way_home(self) -> str:
-        """By failback, or by the undos when each promote that was started can be seen not to have come about."""
-        for step in (step for step in self._plan.steps() if step.no_return):
-            row = self._recorder.look(lambda progress: progress.step(step.id))  # noqa: B023 - called at once
-            try:
-                if row.state == "succeeded" or (
-                    row.attempts and not self._kinds[step.kind].preview(self._runner.resolve(step), self._world)
-                ):
-                    return "failback"
-            except StepError:
-                return "failback"  # it cannot be told: what was promoted must go home, and to what was not it does no harm
-        return "undo"
-
-    def _stand_still(self, part: Part) -> None:
-        number, reason, undos = self._recorder.look(lambda progress: (progress.holds + 1, progress.abort, progress.undos()))
-        left = [f"{step} ({undo.get('undo', 'by hand')})" for step, undo in undos]
-        self._recorder.say(Kind.DRILL_HELD, f"held/{number}", reason=reason, left=left, part=part)
-
-    def _hold_words(self, language: str) -> Mapping[str, str]:
-        opened, channel = self._recorder.look(lambda progress: (list(progress.phases), progress.abort_by))
-        phase = self._plan.phase(opened[-1]) if opened else self._plan.phases[0]
-        return {"phase": getattr(phase.title, language), "reason": _HOLD_REASONS.get(channel, _HOLD_REASONS["cli"])[language]}
+        return {"status": "ok", "verb": self._helm.chosen(part)}
 
     # ------------------------------------------------------------ the way back
 

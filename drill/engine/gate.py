@@ -10,7 +10,8 @@ from drill.engine.attempt import Result, aborting
 from drill.engine.record import Recorder
 from drill.model.events import Kind, stamp
 from drill.model.plan import Gate
-from drill.model.progress import GateProgress, Progress
+from drill.model.progress import Progress
+from drill.model.progress_rows import GateProgress
 
 _POLL_S = 0.05
 

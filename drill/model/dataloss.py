@@ -61,7 +61,9 @@ def _missing(timeline: Timeline, rows: Sequence[_Row]) -> Label | None:
 
 
 def _lost_rows(timeline: Timeline, rows: Sequence[_Row]) -> tuple[list[_Row] | None, Label]:
-    promote = next((fact for fact in timeline.of(Kind.STEP_STARTED) if fact.data["no_return"]), None)
+    untouched = {(fact.data["step"], fact.data["attempt"]) for fact in timeline.of(Kind.STEP_FAILED) if fact.data.get("untouched")}
+    starts = [fact for fact in timeline.of(Kind.STEP_STARTED) if fact.data["no_return"]]
+    promote = next((fact for fact in starts if (fact.data["step"], fact.data["attempt"]) not in untouched), None)
     if promote is None:
         return None, label("No database was promoted.", "没有提升任何数据库。")
     old_side = [row.number for row in rows if row.acked_ms <= timeline.ms(promote)]

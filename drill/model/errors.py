@@ -70,6 +70,8 @@ class StepError(DrillError):
     default_code = "A000"
     retryable = False
     in_doubt = False
+    untouched = False
+    """Whether it is certain that this attempt changed nothing: it failed before its act."""
 
 
 class Retryable(StepError):

@@ -10,6 +10,8 @@ from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.ports import Attempt, PlayResult, TaskEvent, World
 
 _CODE: Final = re.compile(r"PG_[A-Z_]+")
+_LOOKING: Final = ("Check ", "Gathering Facts", "Preflight", "Read ")
+"""How the names of tasks begin that change nothing, as playbooks/README.md says."""
 
 _FIXES: Final[Mapping[str, str]] = {
     "PG_UNREACHABLE": "Start the database, or correct its address in the inventory.",
@@ -26,7 +28,7 @@ _FIXES: Final[Mapping[str, str]] = {
 def play(playbook: str, site: str, world: World, attempt: Attempt, variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """Run a playbook on the inventory of a site, each task that ran a progress fact, and return what `set_stats` collected.
 
-    Raises: StepError: as `outputs_of`, and when there is no such playbook or inventory.
+    Raises: StepError: as `outputs_of`, and when there is no such playbook or inventory; `untouched` when it certainly changed nothing.
     """
 
     def tell(task: TaskEvent) -> None:
@@ -34,16 +36,32 @@ def play(playbook: str, site: str, world: World, attempt: Attempt, variables: Ma
             return  # its name would read as if it had been done
         attempt.progress(task.task, task=task.task, host=task.host, state=task.state, took_s=task.took_s, detail=task.detail)
 
-    result = world.ansible.play(
-        playbook,
-        inventory=world.ground.inventory(site),
-        variables=variables,
-        check=False,
-        timeout_s=attempt.remaining_s(),
-        stopping=attempt.stopping,
-        on_task=tell,
-    )
-    return outputs_of(playbook, result)
+    result: PlayResult | None = None
+    try:
+        result = world.ansible.play(
+            playbook,
+            inventory=world.ground.inventory(site),
+            variables=variables,
+            check=False,
+            timeout_s=attempt.remaining_s(),
+            stopping=attempt.stopping,
+            on_task=tell,
+        )
+        return outputs_of(playbook, result)
+    except StepError as error:
+        error.untouched = isinstance(error, Fatal) if result is None else _changed_nothing(result)  # what cannot be played has not begun
+        raise
+
+
+def _changed_nothing(result: PlayResult) -> bool:
+    """Whether a play that came to its own end failed before it changed anything: its preflight refused, or it ended while it looked.
+
+    One that was stopped or ran out of time had a task in hand of which nothing is known.
+    """
+    if result.state not in {"failed", "unreachable"} or result.changed:
+        return False
+    broken = [task.task for task in result.tasks if task.state in {"failed", "unreachable"}]
+    return bool(refusal_code(result)) or (bool(broken) and all(name.startswith(_LOOKING) for name in broken))
 
 
 def refusal_code(result: PlayResult) -> str:

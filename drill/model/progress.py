@@ -5,52 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from drill.model.events import Fact, Kind
 from drill.model.plan import Plan
-
-StepState = Literal["pending", "running", "succeeded", "failed", "skipped", "interrupted"]
-GateState = Literal["closed", "open", "acknowledged", "declined", "expired"]
+from drill.model.progress_rows import GateProgress, StepProgress
 
 MEASUREMENTS = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED})
 """Kinds that come in thousands and never change what is next."""
 DECISIVE = frozenset(Kind) - MEASUREMENTS
-
-
-@dataclass
-class StepProgress:
-    """One step so far. `attempts` counts tries that started; `running` is the number of the one that has not ended."""
-
-    state: StepState = "pending"
-    attempts: int = 0
-    running: int | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    undo: Mapping[str, Any] | None = None
-    undone: Literal["", "done", "failed"] = ""
-    error: str = ""
-    code: str = ""
-    fix: str = ""
-    failed_attempts: int = 0
-    asked: int = 0
-    """The try about which a person was asked; 0 when nobody is asked."""
-    why_asked: str = ""
-    decided: Literal["", "retry", "skip"] = ""
-    """What the person said."""
-
-
-@dataclass
-class GateProgress:
-    """One gate so far. `asked` grows with each escalation; `confirmed` are the people who said yes."""
-
-    state: GateState = "closed"
-    asked: tuple[str, ...] = ()
-    deadline: datetime | None = None
-    round: int = 0
-    confirmed: tuple[str, ...] = ()
-    answered_by: tuple[str, ...] = ()
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    """Wrong codes so far by contact."""
 
 
 @dataclass
@@ -70,7 +33,10 @@ class Progress:
     """Through which channel: cli, signal, sms, silence, engine, guard, dead-man."""
     hold_wanted: bool = False
     """The reason to stop asks for a hold, not for an undo: silence at a gate that says so."""
-    no_return: bool = False
+    crossed: dict[str, set[int]] = field(default_factory=dict)
+    """Tries after which nothing rolls back by itself, by step; one that certainly changed nothing is no such try."""
+    denied: dict[str, set[int]] = field(default_factory=dict)
+    """Such tries of which a person said that they changed nothing."""
     held: bool = False
     decision: str = ""
     """What a person chose last while on hold: `failback`, `proceed` or `abort`."""
@@ -104,6 +70,16 @@ class Progress:
         """What is registered and not yet undone, newest first."""
         rows = [(step, self.step(step)) for step in reversed(self.undo_order)]
         return [(step, row.undo) for step, row in rows if row.undo is not None and row.undone != "done"]
+
+    @property
+    def no_return(self) -> bool:
+        """Whether the point of no return is behind: a try that cannot be taken back was made, and may have changed something."""
+        return any(self.crossed.values())
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether that is not known but feared: no such step has succeeded."""
+        return self.no_return and not any(self.step(step).state == "succeeded" for step, tries in self.crossed.items() if tries)
 
     @property
     def taken_back(self) -> bool:
@@ -145,18 +121,22 @@ def _step_started(progress: Progress, fact: Fact) -> None:
     row = progress.step(fact.data["step"])
     row.asked, row.decided = 0, ""
     row.state, row.attempts, row.running = "running", row.attempts + 1, fact.data["attempt"]
-    progress.no_return = progress.no_return or bool(fact.data["no_return"])
+    if fact.data["no_return"]:
+        progress.crossed.setdefault(fact.data["step"], set()).add(fact.data["attempt"])
 
 
 def _step_succeeded(progress: Progress, fact: Fact) -> None:
     row = progress.step(fact.data["step"])
     row.state, row.running, row.outputs = "succeeded", None, fact.data["outputs"]
+    progress.crossed.setdefault(fact.data["step"], set()).update(progress.denied.pop(fact.data["step"], ()))
 
 
 def _step_failed(progress: Progress, fact: Fact) -> None:
     row = progress.step(fact.data["step"])
     row.state, row.running, row.failed_attempts = "failed", None, row.failed_attempts + 1
     row.error, row.code, row.fix = fact.data["error"], fact.data["code"], fact.data["fix"]
+    if fact.data.get("untouched"):
+        progress.crossed.get(fact.data["step"], set()).discard(fact.data["attempt"])
 
 
 def _step_skipped(progress: Progress, fact: Fact) -> None:
@@ -240,6 +220,9 @@ def _held(progress: Progress, fact: Fact) -> None:
 def _decided(progress: Progress, fact: Fact) -> None:
     if fact.data["verb"] in {"retry", "skip"} and progress.step(fact.data["subject"]).asked:
         progress.step(fact.data["subject"]).decided = fact.data["verb"]
+    if fact.data["verb"] == "not-promoted" and progress.held:
+        progress.denied.setdefault(fact.data["subject"], set()).update(progress.crossed.pop(fact.data["subject"], ()))
+        progress.failback = False
     if fact.data["verb"] in {"failback", "proceed", "abort"} and progress.held:
         progress.decision, progress.held, progress.abort = fact.data["verb"], False, ""
         progress.hold_wanted = False

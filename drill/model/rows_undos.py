@@ -36,7 +36,7 @@ def _undo_row(timeline: Timeline, works: Mapping[str, Work], registered: Fact, e
     state: UndoState = "open"
     at: int | None = None
     if ended is not None:
-        state = "done" if ended.kind is Kind.UNDO_DONE else "failed"
+        state = "failed" if ended.kind is Kind.UNDO_FAILED else "not needed" if ended.data.get("needless") else "done"
         at = timeline.ms(ended)
     elif (home := _home_ms(timeline, works, step)) is not None:
         state, at = "not needed", home

@@ -67,10 +67,10 @@ _TEXTS: Final[Mapping[Purpose, Mapping[Language, tuple[str, str]]]] = {
         "en": ("Drill escalation", "Drill ${drill}: ${phase} waits, no answer from ${silent}, please take over. " + _ASK_EN),
     },
     "hold": {
-        "zh": ("演练暂停", "演练${drill}在${phase}暂停：${reason}。不会自动回退，请登录处理，无需回复。"),
+        "zh": ("演练暂停", "演练${drill}在${phase}暂停：${reason}。不会自动回退，请登录选择：${ways}。无需回复。"),
         "en": (
             "Drill on hold",
-            "Drill ${drill} is on hold at ${phase}: ${reason}. Nothing is rolled back. Please log in. No answer asked.",
+            "Drill ${drill} is on hold at ${phase}: ${reason}. Nothing is rolled back. Log in and choose: ${ways}. No answer asked.",
         ),
     },
     "result": {

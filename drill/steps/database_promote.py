@@ -64,7 +64,7 @@ class DatabasePromote(Step[DatabasePromoteParams]):
         attempt.register_undo({"undo": "failback", "site": params.site})
         if params.accept_data_loss:
             attempt.progress("a loss of data is accepted", reason=params.reason)
-        report = play(params.playbook, params.site, world, attempt, _variables(params, world)).get("pg_promote")
+        report = play(params.playbook, params.site, world, attempt, _known(params, world)).get("pg_promote")
         if not report:
             raise Fatal(
                 f"{params.playbook} does not say what became of the database.",
@@ -97,6 +97,15 @@ class DatabasePromote(Step[DatabasePromoteParams]):
             return bool(self.preview(params, world))
         except StepError:
             return False
+
+
+def _known(params: DatabasePromoteParams, world: World) -> dict[str, Any]:
+    """The playbook's variables. Raises: StepError: the ground does not tell them, and nothing was changed."""
+    try:
+        return _variables(params, world)
+    except StepError as error:
+        error.untouched = True
+        raise
 
 
 def _variables(params: DatabasePromoteParams, world: World) -> dict[str, Any]:

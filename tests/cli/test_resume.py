@@ -91,7 +91,7 @@ def test_a_drill_on_hold_waits_for_a_choice_and_not_for_more_of_the_same(drill: 
     said = drill(verb, told)
 
     assert said.code == 2
-    assert f"Choose: `drill failback {told}` or `drill proceed {told}`." in said.err
+    assert f"Choose: `drill failback {told}` brings it home, `drill proceed {told}` goes on." in said.err
     assert len(journal().read(told)) == before
 
 

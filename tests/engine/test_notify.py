@@ -202,7 +202,7 @@ def test_a_phase_that_asks_nobody_tells_its_state_once_to_each_person() -> None:
 
 def test_a_hold_or_a_result_goes_to_everyone_once_per_reason() -> None:
     post = Post()
-    words = {language: {"phase": "d", "reason": "nobody answered"} for language in ("en", "zh")}
+    words = {language: {"phase": "d", "reason": "nobody answered", "ways": "failback"} for language in ("en", "zh")}
 
     post.notifier.announce("hold", "drill/0", words)
     post.notifier.announce("hold", "drill/0", words)

@@ -133,6 +133,29 @@ def test_the_point_of_no_return_is_the_start_of_such_a_step_even_when_it_fails()
     assert Progress().apply(facts).no_return
 
 
+def test_a_try_that_certainly_changed_nothing_is_before_the_point_of_no_return() -> None:
+    first = (_step(Kind.STEP_STARTED, no_return=True), _step(Kind.STEP_FAILED, untouched=True))
+    second = (_step(Kind.STEP_STARTED, attempt=2, no_return=True), _step(Kind.STEP_FAILED, attempt=2))
+
+    assert not Progress().apply(_chain(*first)).no_return
+    assert Progress().apply(_chain(*first, *second)).no_return
+    assert Progress().apply(_chain(*second, *first)).no_return
+
+
+@given(st.lists(st.sampled_from([None, False, True]), max_size=6))
+def test_the_point_of_no_return_is_behind_unless_every_try_changed_nothing(tries: list[bool | None]) -> None:
+    """Of each try: it was interrupted (None), or failed, surely before its act (True) or not (False)."""
+    rows = []
+    for number, sure in enumerate(tries, 1):
+        rows.append(_step(Kind.STEP_STARTED, attempt=number, no_return=True))
+        extra: dict[str, Any] = {} if sure is None else {"untouched": sure}
+        rows.append(_step(Kind.STEP_INTERRUPTED if sure is None else Kind.STEP_FAILED, attempt=number, **extra))
+
+    progress = Progress().apply(_chain(*rows))
+
+    assert progress.no_return is progress.doubtful is not all(tries)
+
+
 def test_undos_come_newest_first_until_they_are_done() -> None:
     rows = [(Kind.UNDO_REGISTERED, {"phase": "a", "step": f"a.{name}", "undo": {"of": name}}) for name in "xyz"]
     done = (Kind.UNDO_DONE, {"phase": "a", "step": "a.y"})

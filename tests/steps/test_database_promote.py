@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drill.model.errors import Fatal, Retryable
+from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.ports import PlayResult, TaskEvent
 from drill.steps.base import registry
 from drill.steps.database_promote import DatabasePromote, DatabasePromoteParams
@@ -147,3 +147,36 @@ def test_a_promotion_that_never_came_about_needs_no_way_back() -> None:
     DatabasePromote().undo(PARAMS, world_with(still_standby), attempt, {"undo": "failback", "site": "standby"})
 
     assert attempt.said == [("the database of standby was never promoted", {})]
+
+
+@pytest.mark.parametrize(
+    ("result", "sure"),
+    [
+        (PlayResult("failed", {}, 0, TASKS[:1], "PG_UNREACHABLE connection refused"), True),
+        (PlayResult("failed", {}, 0, TASKS[:1], "PG_LAG_TOO_HIGH lag_bytes=9 limit=1"), True),
+        (PlayResult("unreachable", {}, 0, (TaskEvent("Read the standby", "standby", "unreachable", 3.0),), "no route"), True),
+        (PlayResult("unreachable", {}, 0, (TaskEvent("Promote", "standby", "unreachable", 3.0),), "no route"), False),
+        (PlayResult("failed", {}, 0, (TaskEvent("Promote", "standby", "failed", 3.0),), "Promote: closed"), False),
+        (PlayResult("failed", {}, 1, TASKS, "PG_TWO_PRIMARIES afterwards"), False),
+        (PlayResult("failed", {}, 0, (), "ended before its first task"), False),
+        (PlayResult("stopped", {}, 0, TASKS[:1], "stopped"), False),
+        (PlayResult("timeout", {}, 0, TASKS[:1], "PG_X in time"), False),
+        (PlayResult("successful", {}, 0, TASKS[:1]), False),
+    ],
+)
+def test_only_a_playbook_that_ended_before_its_act_is_known_to_have_changed_nothing(result: PlayResult, *, sure: bool) -> None:
+    with pytest.raises(StepError) as caught:
+        DatabasePromote().run(PARAMS, world_with(FakeAnsible(result)), FakeAttempt())
+
+    assert caught.value.untouched is sure
+
+
+def test_a_playbook_that_is_not_there_has_changed_nothing() -> None:
+    class Nothing(FakeAnsible):
+        def play(self, playbook: str, **_rest: Any) -> PlayResult:
+            raise Fatal(f"there is no playbook {playbook}", code="A230")
+
+    with pytest.raises(Fatal) as caught:
+        DatabasePromote().run(PARAMS, world_with(Nothing(promoted())), FakeAttempt())
+
+    assert caught.value.untouched
