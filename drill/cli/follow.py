@@ -26,6 +26,9 @@ _REST = 4
 """A long drill's picture takes longer to make: rest so many times as long as it took."""
 
 
+_OPEN: list[View] = []
+
+
 class View(Protocol):
     """What shows a drill while it runs."""
 
@@ -70,6 +73,7 @@ def follow_drill(
 ) -> Fact | None:
     """Show a drill until it ends, holds, or `alive` says no; returns the fact that ended it."""
     view = open_view(out, as_json=as_json)
+    _OPEN.append(view)
     seen: list[Fact] = [fact for fact in records.journal.read(drill) if fact.seq <= after] if after else []
     ended: Fact | None = None
     try:
@@ -85,8 +89,15 @@ def follow_drill(
                 break
             time.sleep(max(_REFRESH_S, _REST * (time.monotonic() - began_s)))
     finally:
+        _OPEN.remove(view)
         view.close()
     return ended
+
+
+def close_views() -> None:
+    """Give the terminal back before this process leaves at once: the cursor and the keys as they were."""
+    for view in _OPEN:
+        view.close()
 
 
 def _end(facts: Sequence[Fact]) -> Fact | None:

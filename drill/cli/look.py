@@ -1,9 +1,8 @@
-"""`drill status`, `show`, `list`, `watch` and `logs`: look at drills without touching them."""
+"""`drill status`, `show`, `list` and `logs`: look at drills without touching them."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -162,21 +161,6 @@ def _stranded(records: Records) -> dict[str, str]:
     from drill.wiring.serving import stranded
 
     return stranded(records)
-
-
-@click.command()
-@_DRILL
-def watch(drill: str | None) -> None:
-    r"""Follow a drill until it ends or holds; Ctrl-C only stops watching.
-
-    \b
-    Example:
-      drill watch my-drill
-    """
-    from drill.cli.follow import follow_drill
-
-    records = open_records()
-    follow_drill(records, records.known(drill), as_json=False, out=sys.stdout)
 
 
 @click.command()

@@ -43,7 +43,7 @@ _COMMANDS = {
     "status": _Entry("drill.cli.look", "status", "Say where a drill stands."),
     "show": _Entry("drill.cli.look", "show", "Show a drill's phases, steps, messages and answers."),
     "list": _Entry("drill.cli.look", "list_drills", "List past and running drills."),
-    "watch": _Entry("drill.cli.look", "watch", "Follow a running drill."),
+    "watch": _Entry("drill.cli.watch", "watch", "Follow a running drill."),
     "logs": _Entry("drill.cli.look", "logs", "Print a drill's facts and kept tool output."),
     "report": _Entry("drill.cli.report", "report", "Render a drill's report."),
     "verify": _Entry("drill.cli.report", "verify", "Check that a record was not altered."),

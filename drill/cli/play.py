@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from drill.cli.follow import follow_drill, mute
+from drill.cli.follow import close_views, follow_drill, mute
 from drill.model.errors import DrillError, JournalBroken
 from drill.model.events import Fact, Kind
 
@@ -133,6 +133,7 @@ def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterat
         if asked and number == signal.SIGINT:
             for session in running:
                 session.kill_children()
+            close_views()
             sys.stderr.write(f"\n{_stopped(drill)}\n")
             sys.stderr.flush()
             os._exit(EXIT_STOPPED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Self, TextIO
 
-from drill.model.events import Fact
+from drill.model.events import Fact, Kind
 from drill.model.report import Report
 from drill.views.telling import tell
 
@@ -20,6 +20,7 @@ class LinesView:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._closed = False
+        self._started = False
 
     def __enter__(self) -> Self:
         return self
@@ -33,7 +34,12 @@ class LinesView:
     def show(self, report: Report, new_facts: Sequence[Fact]) -> None:
         """Write a line per fact that is worth one, in order."""
         zero = datetime.fromisoformat(report.zero_at)
-        lines = [line for fact in new_facts if (line := line_of(fact, zero)) is not None]
+        begun = any(phase.start_s is not None for phase in report.phases)
+        lines: list[str] = []
+        for fact in new_facts:
+            self._started = self._started or fact.kind is Kind.DRILL_STARTED or (begun and fact.at >= zero)
+            if (line := line_of(fact, zero if self._started else None)) is not None:
+                lines.append(line)
         if not lines or self._closed:
             return
         try:
@@ -43,9 +49,10 @@ class LinesView:
             self._closed = True
 
 
-def line_of(fact: Fact, zero: datetime) -> str | None:
-    """One line without a line end, times in seconds since `zero`; nothing when the fact is not worth one."""
+def line_of(fact: Fact, zero: datetime | None) -> str | None:
+    """One line without a line end, times in seconds since `zero`, a dash before it; nothing when the fact is not worth one."""
     telling = tell(fact)
     if telling is None:
         return None
-    return f"{(fact.at - zero).total_seconds():7.1f}s  {telling.topic:<7}  {telling.subject}  {telling.text}".rstrip()
+    moment = "       –" if zero is None else f"{(fact.at - zero).total_seconds():7.1f}s"
+    return f"{moment}  {telling.topic:<7}  {telling.subject}  {telling.text}".rstrip()

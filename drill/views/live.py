@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Self, TextIO
+from typing import IO, Self, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -41,6 +42,7 @@ class LiveView:
         self._least_s = least_s
         self._drawn_at: datetime | None = None
         self._report: Report | None = None
+        self._quiet = _nothing
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +56,7 @@ class LiveView:
         now = self._now()
         if self._drawn_at is None:
             self._live.start()
+            self._quiet = _quiet_keys(self._console.file)
         elif (now - self._drawn_at).total_seconds() < self._least_s:
             return
         self._draw(report, now)
@@ -63,11 +66,29 @@ class LiveView:
         if self._report is not None and self._live.is_started:
             self._draw(self._report, self._now())
         self._live.stop()
+        self._quiet()
+        self._quiet = _nothing
 
     def _draw(self, report: Report, now: datetime) -> None:
         self._drawn_at = now
         now_s = (now - datetime.fromisoformat(report.zero_at)).total_seconds()
         self._live.update(picture(report, now_s=now_s, width=self._console.width, height=self._console.height), refresh=True)
+
+
+def _nothing() -> None:
+    """Nothing was changed about the terminal."""
+
+
+def _quiet_keys(out: IO[str]) -> Callable[[], None]:
+    """Keep `^C` out of the picture; returns what brings the terminal back to how it was."""
+    try:
+        number = out.fileno()
+        before = termios.tcgetattr(number)
+        wanted = [*before[:3], before[3] & ~termios.ECHOCTL, *before[4:]]
+        termios.tcsetattr(number, termios.TCSANOW, wanted)
+    except (OSError, termios.error):  # not a terminal, or one that cannot do it
+        return _nothing
+    return lambda: termios.tcsetattr(number, termios.TCSANOW, before)
 
 
 def picture(report: Report, *, now_s: float, width: int, height: int) -> RenderableType:
