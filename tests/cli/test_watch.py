@@ -19,7 +19,6 @@ from tests.cli.conftest import Drill, journal, tell
 from tests.model.story import Story, redrafted
 from tests.model.story_pen import Ending
 
-
 _WITH_ITS_OWN_TERMINAL = """
 import fcntl, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
