@@ -18,10 +18,13 @@ from urllib.parse import quote
 from drill.adapters.channels_http import Reply, check_url, in_doubt, post, refused_by_status
 from drill.adapters.channels_text import Words, words_of
 from drill.model.ports import OutboundMessage, SendResult
+from drill.model.ports_people import Way
 
 Kind = Literal["dingtalk", "wecom", "feishu", "slack", "webhook"]
 _LOG: Final = logging.getLogger(__name__)
 _WECOM_BYTES: Final = 2048
+_RATES: Final[Mapping[str, tuple[float, int]]] = {"dingtalk": (1 / 6, 10), "wecom": (1 / 6, 10), "feishu": (1.0, 5), "slack": (1.0, 3)}
+"""Sends a second and at once, within 20 a minute (DingTalk, WeCom), 100 a minute (Feishu) and one a second (Slack)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class RobotMessenger:
     Raises: PreflightFailed: its address would show its token to the network (F024).
     """
 
-    def __init__(self, robot: Robot, *, timeout_s: float = 8.0, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, robot: Robot, *, timeout_s: float = 8.0, now_s: Callable[[], float] = time.time, per_second: float = 0.0) -> None:
+        self._per_second = per_second
         self.channel = robot.channel
         self._robot = robot
         self._url = check_url(robot.url, channel=robot.channel)
@@ -72,6 +76,11 @@ class RobotMessenger:
         """Delivered once the chat has taken it from this process; a chat cannot be asked about others."""
         with self._lock:
             return "delivered" if message.id in self._shown else "unknown"
+
+    def way(self, message: OutboundMessage) -> Way:
+        """Whose rate it counts against; there is no look-up."""
+        per_second, burst = _RATES.get(self._robot.kind, (0.0, 1))
+        return Way(self.channel, self._per_second or per_second, traceable=False, burst=burst)
 
     def _request(self, message: OutboundMessage, words: Words) -> tuple[str, bytes, Mapping[str, str]]:
         now_s, secret = self._now_s(), self._robot.secret

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from drill.model.errors import Retryable
 from drill.model.ports import InboundMessage, Messenger, OutboundMessage, ReplySource, SendResult
+from drill.model.ports_people import Way, Wayfinder
 from drill.model.routing import providers_for
 
 _LOG: Final = logging.getLogger(__name__)
@@ -34,6 +35,12 @@ class RoutedMessenger:
         """What the number's provider says of it."""
         found = self._messenger(message)
         return found.look_up(message) if found else "unknown"
+
+    def way(self, message: OutboundMessage) -> Way:
+        """As the number's provider says."""
+        names = providers_for(message.address, self._providers)
+        found = self._providers[names[0]] if names else None
+        return found.way(message) if isinstance(found, Wayfinder) else Way(names[0] if names else "none")
 
     def _messenger(self, message: OutboundMessage) -> Messenger | None:
         names = providers_for(message.address, self._providers)

@@ -17,6 +17,7 @@ from typing import Final, Literal
 from drill.adapters.channels_text import Words, words_of
 from drill.adapters.sms_aliyun_sdk import is_loopback
 from drill.model.ports import OutboundMessage, SendResult
+from drill.model.ports_people import Way
 
 PROVIDER: Final = "smtp"
 _LOG: Final = logging.getLogger(__name__)
@@ -43,8 +44,9 @@ class SmtpMessenger:
 
     channel = "email"
 
-    def __init__(self, server: MailServer, *, channel: str = "email") -> None:
+    def __init__(self, server: MailServer, *, channel: str = "email", per_second: float = 0.0) -> None:
         self.channel = channel
+        self._per_second = per_second
         self._server = server
         self._taken: set[str] = set()
         self._lock = threading.Lock()
@@ -72,6 +74,10 @@ class SmtpMessenger:
         """Accepted once the server has taken it from this process; a mail server cannot be asked about others."""
         with self._lock:
             return "accepted" if message.id in self._taken else "unknown"
+
+    def way(self, message: OutboundMessage) -> Way:
+        """Whose rate it counts against; there is no look-up."""
+        return Way(self.channel, self._per_second, traceable=False)
 
     def _mail(self, message: OutboundMessage, words: Words) -> EmailMessage:
         domain = parseaddr(self._server.sender)[1].rpartition("@")[2] or "localhost"

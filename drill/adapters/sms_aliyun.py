@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, Literal
 
 from drill.adapters.sms_aliyun_errors import PROVIDER, Delivery, delivery_of, failed, meaning_of, redact, refused
+from drill.adapters.sms_aliyun_limits import Terms, way
 from drill.adapters.sms_aliyun_sdk import Account, open_client
 from drill.model.errors import PreflightFailed
 from drill.model.ports import OutboundMessage, SendResult
+from drill.model.ports_people import Way
 
 CHINA: Final = timezone(timedelta(hours=8))
 _LOG: Final = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class AliyunMessenger:
         self._account = Account(endpoint, protocol, key_id, key_secret, read_timeout_ms=round(read_timeout_s * 1000))
         self._sign = sign
         self._templates = templates
+        self.terms = Terms()
+        """What the account agreed with the provider."""
         self._opened: tuple[Any, Any] | None = None
         self._opening = threading.Lock()
 
@@ -86,6 +90,11 @@ class AliyunMessenger:
         if result.state != "accepted":
             _LOG.warning("sms.not_accepted", extra={"message_id": message.id, "state": result.state, "code": result.code})
         return result
+
+    def way(self, message: OutboundMessage) -> Way:
+        """Whose rate it counts against, and what the carrier takes for its number."""
+        template = self._templates.get(message.purpose, {}).get(message.language, "")
+        return way(self._account.key_id, self.terms, sign=self._sign, template=template)
 
     def look_up(self, message: OutboundMessage) -> Delivery:
         """What became of a send, by its OutId; `unknown` when the provider has not seen it or does not answer."""

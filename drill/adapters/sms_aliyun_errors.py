@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from drill.adapters.sms_aliyun_limits import blocked_s
 from drill.model.ports import SendResult
 
 PROVIDER: Final = "aliyun"
@@ -69,10 +70,10 @@ def redact(text: str) -> str:
 def refused(code: str, message: str) -> SendResult:
     """The provider said no: nothing was sent, unless its own platform failed."""
     if code in AMBIGUOUS:
-        return _in_doubt(code, redact(message))
+        return replace(_in_doubt(code, redact(message)), retryable=True)
     meaning = meaning_of(code)
     detail = " ".join(filter(None, [redact(message), meaning.fix]))
-    return SendResult("rejected", PROVIDER, code=code, detail=detail, retryable=meaning.retryable)
+    return SendResult("rejected", PROVIDER, code=code, detail=detail, retryable=meaning.retryable, blocked_s=blocked_s(code, message))
 
 
 def failed(error: Exception) -> SendResult:
@@ -81,7 +82,7 @@ def failed(error: Exception) -> SendResult:
         return SendResult("rejected", PROVIDER, code="not-installed", detail="Install the extra: pip install 'dr-drill[aliyun]'.")
     status, code = getattr(error, "status_code", None), getattr(error, "code", None)
     if isinstance(status, int) and code:
-        return _answered(status, str(code), throttled=getattr(error, "retry_after", None) is not None)
+        return _answered(status, str(code), retry_after_ms=getattr(error, "retry_after", None))
     said = f"{error} {getattr(error, 'inner_exception', '') or ''}"
     if any(words in said for words in NEVER_LEFT):
         return SendResult("rejected", PROVIDER, code="not-sent", detail="The provider cannot be reached.", retryable=True)
@@ -89,12 +90,12 @@ def failed(error: Exception) -> SendResult:
     return _in_doubt("no-answer", "The provider did not answer in time." if silent else "The provider's answer is unreadable.")
 
 
-def _answered(status: int, code: str, *, throttled: bool) -> SendResult:
+def _answered(status: int, code: str, *, retry_after_ms: float | None) -> SendResult:
     """An HTTP error. One that only slows us down is retryable; a 5xx may come after the gateway took the text."""
     result = refused(code, f"HTTP {status}.")
-    if throttled or code.startswith("Throttling"):
-        return replace(result, state="rejected", retryable=True)
-    return _in_doubt(code, f"The provider answered HTTP {status}.") if status >= 500 else result
+    if retry_after_ms is not None or code.startswith("Throttling"):
+        return replace(result, state="rejected", retryable=True, retry_after_s=(retry_after_ms or 0) / 1000)
+    return replace(_in_doubt(code, f"The provider answered HTTP {status}."), retryable=True) if status >= 500 else result
 
 
 def _in_doubt(code: str, detail: str) -> SendResult:

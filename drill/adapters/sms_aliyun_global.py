@@ -11,11 +11,13 @@ from drill.adapters.sms_aliyun_errors import failed, refused
 from drill.adapters.sms_aliyun_sdk import Account, open_client
 from drill.model.errors import PreflightFailed
 from drill.model.ports import OutboundMessage, SendResult
+from drill.model.ports_people import Way
 from drill.model.replies import normalise_number
 from drill.model.routing import reach_of
 from drill.model.wording import render
 
 PROVIDER: Final = "aliyun-global"
+_PER_SECOND: Final = 2000.0
 ENDPOINT: Final = "dysmsapi.ap-southeast-1.aliyuncs.com"
 _VERSION: Final = "2018-05-01"
 _LOG: Final = logging.getLogger(__name__)
@@ -29,9 +31,10 @@ class AliyunGlobalMessenger:
 
     channel = "sms"
 
-    def __init__(self, account: Account, *, sender: str = "") -> None:
+    def __init__(self, account: Account, *, sender: str = "", per_second: float = 0.0) -> None:
         self._account = account
         self._sender = sender
+        self._per_second = per_second
         self._client: Any = None
         self._opening = threading.Lock()
 
@@ -62,6 +65,10 @@ class AliyunGlobalMessenger:
         if result.state != "accepted":
             _LOG.warning("sms.not_accepted", extra={"message_id": message.id, "state": result.state, "code": result.code})
         return replace(result, provider=PROVIDER, traceable=False)
+
+    def way(self, message: OutboundMessage) -> Way:
+        """Whose rate it counts against; there is no look-up."""
+        return Way(PROVIDER, self._per_second or _PER_SECOND, traceable=False)
 
     def look_up(self, message: OutboundMessage) -> Literal["accepted", "delivered", "failed", "unknown"]:
         """Unknown, always."""

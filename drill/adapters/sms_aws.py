@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from drill.adapters.sms_aws_errors import failed
 from drill.model.errors import PreflightFailed
 from drill.model.ports import OutboundMessage, SendResult
+from drill.model.ports_people import Way
 from drill.model.replies import normalise_number
 from drill.model.routing import reach_of
 from drill.model.wording import render
@@ -19,6 +20,15 @@ _TALKATIVE: Final = ("boto3", "botocore")
 """Loggers that show whole requests when a program logs everything: numbers and codes stand in them."""
 _LIVES_S: Final = 300
 """A question that arrives later than this is of no use: the carrier may drop it."""
+MESSAGE: Final = "drill-message"
+"""Under this name our message id travels in a text's context, and comes back in its events."""
+
+
+class Receipts(Protocol):
+    """Knows from events what became of texts."""
+
+    def state(self, message_id: str) -> Literal["accepted", "delivered", "failed", "unknown"]:
+        """By our message id; unknown while nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,18 @@ class AwsAccount:
 class AwsMessenger:
     """Texts over `pinpoint-sms-voice-v2` (port Messenger). `origination` is a number, pool or sender id. Safe to share between threads.
 
-    AWS has no look-up: what became of a send that was not answered stays unknown.
+    AWS has no look-up: what became of a text is known from events alone, if a `configuration_set` sends them to the queue of `receipts`.
     """
 
     channel = "sms"
     provider = "aws"
     service = "pinpoint-sms-voice-v2"
+    rate_per_second = 1.0
+    """Of one long code, the slowest origination there is."""
 
-    def __init__(self, account: AwsAccount, *, origination: str = "") -> None:
+    def __init__(self, account: AwsAccount, *, origination: str = "", per_second: float = 0.0) -> None:
         self._account = account
+        self._per_second = per_second
         self._origination = origination
         self._client: Any = None
         self._opening = threading.Lock()
@@ -95,6 +108,10 @@ class AwsMessenger:
             return result
         return SendResult("accepted", self.provider, str(sent.get("MessageId", "")), code="OK", traceable=False)
 
+    def way(self, message: OutboundMessage) -> Way:
+        """Whose rate it counts against; there is no look-up."""
+        return Way(self.provider, self._per_second or self.rate_per_second, traceable=False)
+
     def look_up(self, message: OutboundMessage) -> Literal["accepted", "delivered", "failed", "unknown"]:
         """Unknown, always: AWS tells deliveries as events, not on demand."""
         return "unknown"
@@ -122,6 +139,7 @@ class AwsSnsMessenger(AwsMessenger):
 
     provider = "aws-sns"
     service = "sns"
+    rate_per_second = 20.0
 
     def _ask(self, message: OutboundMessage, body: str) -> Any:
         attributes = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}

@@ -20,6 +20,9 @@ def people_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     channels = mapping(messages.get("channels"))
     mail = {name for name, row in channels.items() if "smtp" in mapping(row)}
     roles = {name for name, row in contacts.items() if mapping(mapping(row).get("rota"))}
+    tried = messages.get("preflight")
+    if isinstance(tried, str) and tried not in contacts:
+        yield Problem(("messages", "preflight"), "S038", f"there is no contact '{tried}'.", did_you_mean(tried, contacts))
     for name, row in contacts.items():
         for at, channel in names(mapping(row).get("channels"), ("contacts", name, "channels")):
             if channel != "sms" and channel not in channels:
@@ -48,7 +51,7 @@ def fill_roles(scenario: Scenario, at: datetime) -> Scenario:
     roles = {name: form for name, form in scenario.contacts.items() if form.rota is not None}
     rotas = [form.rota for form in roles.values() if form.rota]
     stand_ins = {row.is_ for rota in rotas for row in rota.shifts} | {row.is_ for rota in rotas for row in rota.weekly}
-    staying = set(scenario.contacts) - (stand_ins - asked(scenario))
+    staying = set(scenario.contacts) - (stand_ins - asked(scenario) - {scenario.messages.preflight})
     people = {
         name: _filled(form, scenario.contacts, at) if name in roles else form for name, form in scenario.contacts.items() if name in staying
     }

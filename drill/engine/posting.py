@@ -14,6 +14,7 @@ from drill.engine.trips import Next, Office, Text, Trip
 from drill.model.events import Fact, Kind
 from drill.model.letters import Letter
 from drill.model.ports import SendResult
+from drill.model.ports_people import Way
 
 TRIES: Final = 3
 _LOOK_UP_TRIES: Final = 5
@@ -111,13 +112,13 @@ class Courier:
         who, at_s = counted(self.people, way, message), clock.now().timestamp()
         if self.office.pace.rests(way, now_s=clock.mono_s()) and not self._last(trip):
             detail = "Its provider does not come back to earlier sends."
-            return SendResult("rejected", way.account, code="channel-hangs", detail=detail, traceable=False)
+            return SendResult("rejected", _provider(way), code="channel-hangs", detail=detail, traceable=False)
         wait_s = self.office.pace.wait_s(way, now_s=clock.mono_s())
         if wait_s > 0:
             return Next(wait_s=wait_s)
         full_s = self.office.ledger.reserve(message.id, who, at_s=at_s)
         if full_s > 0:
-            return SendResult("rejected", way.account, code="quota", detail=over_limit(way, full_s))
+            return SendResult("rejected", _provider(way), code="quota", detail=over_limit(way, full_s))
         self.office.letters.begin(trip.letter.id, message.id)
         self.recorder.before_an_effect()
         trip.sending = True
@@ -136,11 +137,15 @@ class Courier:
             return Next(wait_s=_LOOK_UP_REST_S)
         if result.state != "rejected" or not result.retryable:
             return result
+        return self._again(trip, result) or result
+
+    def _again(self, trip: Trip, result: SendResult) -> Next | None:
+        """The next try of a text that was not sent; nothing when it had its tries, or would come too late."""
         trip.tries.append(result.code)
         wait_s = backoff_s(len(trip.tries), chance=self.office.chance(), asked_s=result.retry_after_s)
         left_s = (trip.letter.until - self.recorder.clock.now()).total_seconds()
         patient = self.office.lanes is not None and self._last(trip) and not trip.letter.asks
-        return Next(wait_s=wait_s) if wait_s < left_s and (len(trip.tries) < TRIES or patient) else result
+        return Next(wait_s=wait_s) if wait_s < left_s and (len(trip.tries) < TRIES or patient) else None
 
     @staticmethod
     def _last(trip: Trip) -> bool:
@@ -148,7 +153,10 @@ class Courier:
         return trip.place + 1 == len(trip.texts or ())
 
     def _settle(self, trip: Trip, text: Text, result: SendResult) -> SendResult | Next | None:
-        """Look a text in doubt up, a few times; what was begun by an engine that died and is not found is sent."""
+        """Look a text in doubt up, a few times.
+
+        One that is not found is sent when an engine died over it, or when the provider's platform stumbled and there is no other way.
+        """
         if text.messenger.look_up(text.message) in _FOUND:
             return replace(result, state="accepted", detail="no answer to the send; found by look-up")
         trip.looks -= 1
@@ -157,6 +165,10 @@ class Courier:
         if trip.resend:
             trip.doubt, trip.resend, trip.sure = None, False, True
             return Next()
+        few = len(trip.tries) < TRIES - 1
+        if result.retryable and few and self._last(trip) and (again := self._again(trip, result)) is not None:
+            trip.doubt, trip.sure = None, True
+            return again
         return result
 
     # ------------------------------------------------------------ the record
@@ -191,3 +203,8 @@ class Courier:
     def facts(self, *kinds: Kind) -> list[Fact]:
         """The drill's facts of these kinds."""
         return self.recorder.journal.read(self.recorder.drill, kinds=frozenset(kinds))
+
+
+def _provider(way: Way) -> str:
+    """The name of a way's provider, without its account."""
+    return way.account.partition("#")[0]

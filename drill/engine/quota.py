@@ -18,8 +18,6 @@ from drill.model.wording import Purpose
 
 FIRST_S: Final = 0.5
 CAP_S: Final = 30.0
-BURST_S: Final = 1.0
-"""A bucket holds what its account takes in this time, and at least one send."""
 
 
 def backoff_s(tries: int, *, chance: float, asked_s: float = 0.0) -> float:
@@ -53,7 +51,7 @@ class Pace:
         """Take a token for one send; how long to wait when there is none, and then none is taken. `now_s` is monotonic."""
         if way.per_second <= 0:
             return 0.0
-        size = max(1.0, way.per_second * BURST_S)
+        size = max(1.0, float(way.burst), way.per_second)
         with self._lock:
             tokens, at_s = self._rows.get(way.account, (size, now_s))
             tokens = min(size, tokens + max(0.0, now_s - at_s) * way.per_second)

@@ -24,6 +24,7 @@ class Abroad(_Frozen):
     key_id: str = ""
     key_secret: str = ""
     endpoint: str = ""
+    per_second: float = 0.0
 
 
 class SmsSettings(_Frozen):
@@ -33,6 +34,10 @@ class SmsSettings(_Frozen):
     sign: str
     templates: dict[str, dict[str, str]] = {}
     abroad: Abroad | None = None
+    kind: Literal["notification", "code", "exempt"] = "notification"
+    """What the carrier audited the templates as: decides how many texts a number gets. `exempt`: it is on the white list."""
+    per_second: float = 0.0
+    """How many texts a second the account takes; 0: the vendor's own rate."""
 
 
 class Channel(_Frozen):
@@ -50,6 +55,8 @@ class Channel(_Frozen):
     sender: str = ""
     user: str = ""
     password: str = ""
+    per_second: float = 0.0
+    """How many messages a second it takes; 0: the vendor's own rate."""
 
 
 class MessageObjectives(_Frozen):
@@ -70,6 +77,8 @@ class Messages(_Frozen):
     sms: SmsSettings | None = None
     channels: tuple[Channel, ...] = ()
     objectives: MessageObjectives = MessageObjectives()
+    preflight: str = ""
+    """Who is sent one real text before each drill; nobody when empty."""
 
     def channel(self, name: str) -> Channel | None:
         """The channel of this name; nothing for texts and for names that are not there."""

@@ -59,6 +59,8 @@ class Way:
     """Whose rate it counts against: one provider account."""
     per_second: float = 0.0
     """How many sends a second the account takes; 0: as many as one likes."""
+    burst: int = 1
+    """So many may go at once after a rest; one second's worth when that is more."""
     traceable: bool = True
     """Whether the provider can be asked later what became of a send."""
     limits: tuple[Limit, ...] = ()

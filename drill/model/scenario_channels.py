@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from drill.model.plan_channels import Abroad, AbroadProvider, Channel, ChannelKi
 from drill.model.scenario_values import Form, Id, Secret, Span
 
 Purpose = Literal["gate", "joint", "status", "escalation", "hold", "result"]
+Rate = Annotated[float, Field(ge=0, le=10_000, description="Sends a second; 0 is what the provider takes by default.")]
 _PORTS: Final = {"tls": 465, "starttls": 587, "none": 25}
 
 
@@ -23,6 +24,7 @@ class AbroadForm(Form):
     key_id: Secret | None = None
     key_secret: Secret | None = Field(default=None, description="Without keys, AWS's own ways to find them are used.")
     endpoint: str = Field(default="", description="A private endpoint instead of the provider's own.")
+    per_second: Rate = 0.0
 
     @model_validator(mode="after")
     def _is_complete(self) -> AbroadForm:
@@ -44,6 +46,10 @@ class SmsForm(Form):
     sign: Secret
     templates: dict[Purpose, dict[Literal["en", "zh"], str]] = Field(default={})
     abroad: AbroadForm | None = None
+    kind: Literal["notification", "code", "exempt"] = Field(
+        default="notification", description="What the templates were audited as; exempt: the numbers are on the account's white list."
+    )
+    per_second: Rate = 0.0
 
     def settings(self) -> SmsSettings:
         """As a plan holds it."""
@@ -53,6 +59,8 @@ class SmsForm(Form):
             sign=self.sign,
             templates={str(key): {str(language): code for language, code in row.items()} for key, row in self.templates.items()},
             abroad=Abroad(**written) if written else None,
+            kind=self.kind,
+            per_second=self.per_second,
         )
 
 
@@ -65,6 +73,7 @@ class MailForm(Form):
     from_: str = Field(alias="from", pattern=r"^[^\r\n]*[^\s@]+@[^\s@]+$", description="The sender, such as drill@example.com.")
     user: Secret | None = None
     password: Secret | None = None
+    per_second: Rate = 0.0
 
     @model_validator(mode="after")
     def _keeps_its_password(self) -> MailForm:
@@ -81,6 +90,7 @@ class RobotForm(Form):
     url: Secret
     secret: Secret | None = Field(default=None, description="Signs what we post, where the chat asks for it.")
     private: bool = Field(default=False, description="Only the contact reads it, so a reply code may stand in it.")
+    per_second: Rate = 0.0
 
 
 class ChannelForm(Form):
@@ -127,6 +137,7 @@ class MessagesForm(Form):
     sms: SmsForm | None = None
     channels: dict[Id, ChannelForm] = Field(default={})
     objectives: MessageObjectivesForm = MessageObjectivesForm()
+    preflight: Id | None = Field(default=None, description="A contact who is sent one real text before each drill, to prove that it can.")
 
     @model_validator(mode="after")
     def _names_no_text(self) -> MessagesForm:
@@ -142,4 +153,5 @@ class MessagesForm(Form):
             sms=self.sms.settings() if self.sms else None,
             channels=tuple(form.channel(name) for name, form in self.channels.items()),
             objectives=MessageObjectives(start_s=promised.start, switch_s=promised.switch, answer_s=promised.answer),
+            preflight=self.preflight or "",
         )

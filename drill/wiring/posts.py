@@ -49,12 +49,14 @@ def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
     """Everything the plan's `messages` name. Raises: PreflightFailed: a secret is not set, or an address would show its token."""
     from drill.adapters.channels_routed import MergedReplySource, RoutedMessenger
     from drill.adapters.sms_aliyun import AliyunMessenger
+    from drill.adapters.sms_aliyun_limits import Terms
     from drill.adapters.sms_aliyun_queue import AliyunReplySource
 
     sms = plan.messages.sms
     keys = (carrier.key_id, carrier.key_secret)
     sign = secrets.get(sms.sign if sms else "secret:SMS_SIGN")
     domestic = AliyunMessenger(carrier.endpoint, carrier.protocol, *keys, sign, sms.templates if sms else {})
+    domestic.terms = Terms(sms.kind, sms.per_second) if sms else Terms()
     queue = AliyunReplySource(carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=carrier.queue)
     providers: dict[str, Any] = {"aliyun": domestic}
     sources: list[Any] = [queue]
@@ -125,9 +127,10 @@ def _abroad(abroad: Abroad, secrets: Secrets) -> Messenger:
     if abroad.provider == "aliyun-global":
         protocol: Literal["http", "https"] = "http" if abroad.endpoint.startswith("http://") else "https"
         keys = (secrets.get(abroad.key_id), secrets.get(abroad.key_secret))
-        return AliyunGlobalMessenger(Account(abroad.endpoint or ENDPOINT, protocol, *keys), sender=sender)
+        account = Account(abroad.endpoint or ENDPOINT, protocol, *keys)
+        return AliyunGlobalMessenger(account, sender=sender, per_second=abroad.per_second)
     kind = AwsMessenger if abroad.provider == "aws" else AwsSnsMessenger
-    return kind(_aws(abroad, secrets), origination=sender)
+    return kind(_aws(abroad, secrets), origination=sender, per_second=abroad.per_second)
 
 
 def _replies_abroad(abroad: Abroad, secrets: Secrets) -> list[ReplySource]:
@@ -154,5 +157,6 @@ def _channel(row: Channel, secrets: Secrets) -> Messenger:
 
     if row.kind == "smtp":
         server = MailServer(row.host, row.port, row.sender, row.tls, user=value(row.user), password=value(row.password))
-        return SmtpMessenger(server, channel=row.id)
-    return RobotMessenger(Robot(row.id, row.kind, value(row.url), secret=value(row.secret), private=row.private))
+        return SmtpMessenger(server, channel=row.id, per_second=row.per_second)
+    robot = Robot(row.id, row.kind, value(row.url), secret=value(row.secret), private=row.private)
+    return RobotMessenger(robot, per_second=row.per_second)
