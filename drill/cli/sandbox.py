@@ -50,17 +50,27 @@ def up(phone: str, *, as_json: bool) -> None:
 
 
 @command.command()
-def down() -> None:
-    r"""End and remove everything of the sandbox; harmless when there is none.
+@click.option("--force", is_flag=True, help="Also under a drill that runs: it ends as aborted.")
+@_JSON
+def down(*, force: bool, as_json: bool) -> None:
+    r"""End and remove everything of the sandbox, and end the drills that stand on it; harmless when there is none.
+
+    A drill on hold, or whose engine is gone, ends as aborted: its ground is gone. Under a live engine it is refused (exit 3).
 
     \b
-    Example:
+    Examples:
       drill sandbox down
+      drill sandbox down --force
     """
     from drill.settings import Settings
-    from drill.wiring.worlds import clear_ground
+    from drill.wiring.takedown import take_down_with_drills
 
-    clear_ground(Settings.load())
+    ended = take_down_with_drills(Settings.load(), force=force, say=lambda text: click.echo(f"warning: {text}", err=True))
+    if as_json:
+        click.echo(json.dumps({"ended": ended}))
+        return
+    for drill in ended:
+        click.echo(f"{drill}: ended as aborted, its ground is gone")
     click.echo("the sandbox is gone: no process, port or directory of it is left")
 
 

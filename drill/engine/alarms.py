@@ -13,13 +13,19 @@ from drill.model.progress import Progress
 
 OBSERVER: Final = "observer"
 DEAD_MAN: Final = "dead man"
+GROUND: Final = "sandbox"
 SIGHT_S: Final = 10.0
 """A guard may be out of sight for so long, or for what it is given itself if that is longer: a new observer needs some of it to start."""
 _FIX: Final[Mapping[str, str]] = {
     OBSERVER: "See observer.log in the drill's directory; the interval of the recovery time is wider for the gap.",
+    GROUND: "Start the drill anew; nothing of its ground is left.",
     DEAD_MAN: "See dead-man.log in the drill's directory; until it stands again only a person ends the outage if the engine dies.",
 }
-_CODES: Final[Mapping[str, tuple[str, str, str]]] = {OBSERVER: ("D511", "D512", "D513"), DEAD_MAN: ("D514", "D515", "D516")}
+_CODES: Final[Mapping[str, tuple[str, str, str]]] = {
+    OBSERVER: ("D511", "D512", "D513"),
+    DEAD_MAN: ("D514", "D515", "D516"),
+    GROUND: ("D517", "D518", "D519"),
+}
 Words = Mapping[str, Mapping[str, str]]
 _UNWATCHED: Final[Words] = {
     "en": {"phase": "The outage", "state": "goes on without its dead man", "took": "unlimited"},
@@ -45,6 +51,8 @@ class WatchAlarms:
         """Wards that were given up, with the reason, until what follows from it is written."""
 
     def lost(self, ward: str, why: str) -> None:
+        if ward == GROUND:
+            return  # told once, when it is given up at the same look
         self._find(ward, 0, f"the {ward} is lost: {why}. Another one is started.", severity="warning")
 
     def back(self, ward: str, after_s: float) -> None:
@@ -54,7 +62,8 @@ class WatchAlarms:
         self._find(ward, 1, f"the {ward} is back after {after_s:.1f} s.", severity="info")
 
     def given_up(self, ward: str, why: str, tries: int) -> None:
-        self._find(ward, 2, f"no new {ward} came to life in {tries} tries: {why}.", severity="error")
+        what = f"the {ward} is gone: {why}." if ward == GROUND else f"no new {ward} came to life in {tries} tries: {why}."
+        self._find(ward, 2, what, severity="error")
         self._unheeded[ward] = why
 
     def dark(self, ward: str, for_s: float) -> None:
@@ -86,8 +95,11 @@ class WatchAlarms:
         self._write(*drafts)
 
     def _heed(self, ward: str, why: str) -> None:
-        """Without a dead man the drill is stopped before the outage, for nothing would end it; with the outage on people are told."""
-        if ward == OBSERVER:
+        """Without its ground a drill ends. Without a dead man it stops before the outage, which nobody would end; later people are told."""
+        if ward == GROUND:
+            key, reason = f"abort/ground/{self._next()}", f"its ground is gone: {why}"
+            self._write(self._recorder.draft(Kind.ABORT_REQUESTED, key, reason=reason, channel="ground"))
+        elif ward == OBSERVER:
             self._break_guards(self._plan.guards, "nobody looks at it any more: the observer cannot be started")
         elif self._recorder.look(lambda progress: any(row.undo is not None for row in progress.steps.values())):
             self._warn(f"dead-man/{self._next()}", _UNWATCHED)

@@ -59,7 +59,7 @@ class StepAttempt:
     def stopping(self) -> bool:
         if self.remaining_s() <= 0:
             return True
-        return self._recorder.look(lambda progress: bool(progress.abort) and not progress.no_return, fresh=False)
+        return self._recorder.look(lambda progress: progress.ground_gone or (bool(progress.abort) and not progress.no_return), fresh=False)
 
     def remaining_s(self) -> float:
         return self._until_s - self._recorder.clock.mono_s()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drill.engine.attempt import Result, StepRunner
@@ -15,9 +15,11 @@ from drill.engine.helm import Helm
 from drill.engine.notify import Notifier
 from drill.engine.people import People
 from drill.engine.preflight import Preflight
+from drill.engine.preflight_messages import MessageChecks
 from drill.engine.record import Recorder
 from drill.engine.result_words import result_words
 from drill.engine.second_look import SecondLook
+from drill.engine.trips import Office
 from drill.engine.undo import Undoer
 from drill.model.channel_order import Outcome
 from drill.model.errors import PreflightFailed, StepError
@@ -74,6 +76,8 @@ class Kit:
     """What became of the messages of earlier drills, oldest first."""
     auditor: Auditor | None = None
     """Knows what the provider's audit says of the plan's texts; nothing where no provider audits them."""
+    office: Office = field(default_factory=Office)
+    """How texts leave: at once, unless it has lanes."""
 
 
 class DrillCrew:
@@ -96,9 +100,12 @@ class DrillCrew:
         self._undoer = Undoer(self._runner)
         self._helm = Helm(self._runner)
         self._second_look = SecondLook(self._runner)
-        self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past)
+        self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past, office=kit.office)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
-        self._preflight = Preflight(self._runner, secrets=kit.secrets, guards=kit.guards, auditor=kit.auditor)
+        looks = MessageChecks(kit.plan, kit.people, kit.messengers, kit.office, self.notifier, kit.recorder.clock)
+        self._preflight = Preflight(
+            self._runner, secrets=kit.secrets, guards=kit.guards, auditor=kit.auditor, quotas=looks.quotas, trial=looks.trial
+        )
         self.settled = threading.Event()
         """Set when the drill has ended or holds, and all of it is written and sent."""
 
@@ -207,8 +214,9 @@ class DrillCrew:
             self._hooks.publish()
             number = self._recorder.look(lambda progress: progress.holds)
             self.notifier.announce("hold", str(number), {language: self._helm.words(language) for language in ("en", "zh")})
+            self.notifier.empty()
             self.settled.set()
-        while self._recorder.look(lambda progress: progress.held):
+        while self._recorder.look(lambda progress: progress.held and not progress.ground_gone):
             self._recorder.clock.sleep(_HOLD_POLL_S)
         self.settled.clear()
         return {"status": "ok", "verb": self._helm.chosen(part)}
@@ -216,7 +224,8 @@ class DrillCrew:
     # ------------------------------------------------------------ the way back
 
     def undo(self) -> Result:
-        return {"status": "ok", "left": self._undoer.undo_all()}
+        gone = self._recorder.look(lambda progress: progress.ground_gone)
+        return {"status": "ok", "left": [] if gone else self._undoer.undo_all()}
 
     def begin_failback(self) -> Result:
         self._find_canary()
@@ -241,6 +250,8 @@ class DrillCrew:
     # ------------------------------------------------------------ the end
 
     def finish(self) -> Result:
+        if self._recorder.look(lambda progress: progress.ground_gone):
+            return self._end("aborted", 4, left=[], reason="its ground is gone", ground_gone=True)
         left = self._second_look.left()
         abort, undone = self._recorder.look(lambda progress: (progress.abort, not progress.failback))
         if undone:
@@ -249,17 +260,25 @@ class DrillCrew:
         report = self._hooks.publish()
         return self._end("finished", exit_code_for("finished", rto=report.rto, rpo=report.rpo, left=left), left=left)
 
-    def _end(self, outcome: str, exit_code: int, *, left: Sequence[str], reason: str = "") -> Result:
+    def _end(self, outcome: str, exit_code: int, *, left: Sequence[str], reason: str = "", ground_gone: bool = False) -> Result:
         self._hooks.stop_observer()
         for number, what in enumerate(left):
             self._recorder.say(
                 Kind.FINDING_RAISED, f"finding/left/{number}", code="D500", what=what, fix="A person must do it.", severity="error"
             )
-        ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", outcome=outcome, exit_code=exit_code, left=list(left), reason=reason)
+        end: dict[str, Any] = {
+            "outcome": outcome,
+            "exit_code": exit_code,
+            "left": list(left),
+            "reason": reason,
+            **({"ground_gone": True} if ground_gone else {}),
+        }
+        ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", **end)
         report = self._hooks.publish()
-        if outcome != "refused":
+        if outcome != "refused" and not ground_gone:  # the sandbox's carrier went with it: nobody can be reached
             words = {language: result_words(report, language) for language in ("en", "zh")}
             self.notifier.announce("result", "end", words, place=self._hooks.place)
+            self.notifier.empty()
             self._hooks.publish()
         self.settled.set()
         return {"status": "ok", "exit_code": ended.data["exit_code"]}

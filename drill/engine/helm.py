@@ -17,6 +17,7 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
     "cli": {"en": "somebody asked to stop", "zh": "有人要求停止"},
     "guard": {"en": "a guard broke", "zh": "安全条件不再成立"},
     "silence": {"en": "nobody answered in time", "zh": "无人按时答复"},
+    "ground": {"en": "its ground is gone", "zh": "演练环境已不存在"},
     "engine": {"en": "a step failed", "zh": "有步骤未成功"},
 }
 
@@ -34,6 +35,8 @@ class Helm:
         self._hold_people_to_what_is_seen()
 
         def choose(progress: Progress) -> str:
+            if progress.ground_gone:
+                return "undo"
             if not progress.abort:
                 return "failback" if part == "drill" else "end"
             stays = part == "failback" or progress.no_return or progress.hold_wanted
@@ -44,7 +47,9 @@ class Helm:
 
     def chosen(self, part: Part) -> str:
         """The way on that a person chose, once the hold is lifted."""
-        verb = self._recorder.look(lambda progress: progress.decision)
+        verb, gone = self._recorder.look(lambda progress: (progress.decision, progress.ground_gone))
+        if gone:
+            return "undo"
         return self._way_home() if part == "drill" and verb == "failback" else verb
 
     def stand_still(self, part: Part) -> None:

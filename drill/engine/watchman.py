@@ -69,6 +69,9 @@ class Patience:
     steady_s: float = 60.0
 
 
+_GROUND: Final = Patience(silent_s=math.inf, start_s=math.inf, rests_s=())
+
+
 class Watch:
     """The watch over one ward, which is being started when it begins."""
 
@@ -83,6 +86,11 @@ class Watch:
         self._tries = 0
         self._given_up = False
         self._why = ""
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody is there now who was."""
+        return self._lost_since_s is not None
 
     def look(self, now_s: float, *, excused: bool) -> None:
         """Look once, and do what follows. `excused`: its silence says nothing now."""
@@ -144,12 +152,17 @@ class Watch:
 class Watchman:
     """A thread that looks after several wards until it is told to stop."""
 
-    def __init__(self, wards: Sequence[Ward], alarms: Alarms, *, clock: Clock, patience: Patience | None = None) -> None:
+    def __init__(
+        self, wards: Sequence[Ward], alarms: Alarms, *, clock: Clock, patience: Patience | None = None, ground: Ward | None = None
+    ) -> None:
+        """`ground` is what the wards stand on: nobody replaces it, and nobody else is looked after once it is lost."""
         self._wards = wards
+        self._ground = ground
         self._alarms = alarms
         self._clock = clock
         self._patience = patience or Patience()
         self._watches: list[Watch] = []
+        self._floor: Watch | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._looked_s = math.inf
@@ -167,6 +180,8 @@ class Watchman:
         """Take the wards over; whoever has given no sign yet is on its way."""
         now_s = self._clock.mono_s()
         self._watches = [Watch(ward, self._alarms, now_s=now_s, patience=self._patience) for ward in self._wards]
+        if self._ground is not None:
+            self._floor = Watch(self._ground, self._alarms, now_s=now_s, patience=_GROUND)
 
     def stop(self) -> None:
         """Start nobody from now on. Waits for a start that is under way."""
@@ -180,11 +195,14 @@ class Watchman:
         if now_s - self._looked_s > _BLINK_S:
             self._excused_until_s = now_s + self._patience.silent_s
         self._looked_s = now_s
-        for watch in self._watches:
+        for watch in (self._floor, *self._watches):
             with self._looking:
                 if self._stop.is_set():
                     return
-                watch.look(now_s, excused=now_s < self._excused_until_s)
+                if watch is not None:
+                    watch.look(now_s, excused=now_s < self._excused_until_s)
+            if self._floor is not None and self._floor.lost:
+                return
 
     def _work(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):

@@ -30,9 +30,11 @@ class Progress:
     abort: str = ""
     """Why somebody asked to stop; empty when nobody did."""
     abort_by: str = ""
-    """Through which channel: cli, signal, sms, silence, engine, guard, dead-man."""
+    """Through which channel: cli, signal, sms, silence, engine, guard, dead-man, ground."""
     hold_wanted: bool = False
     """The reason to stop asks for a hold, not for an undo: silence at a gate that says so."""
+    ground_gone: bool = False
+    """What the drill stood on is there no more: nothing can be done, and nothing taken back."""
     crossed: dict[str, set[int]] = field(default_factory=dict)
     """Tries after which nothing rolls back by itself, by step; one that certainly changed nothing is no such try."""
     denied: dict[str, set[int]] = field(default_factory=dict)
@@ -210,6 +212,7 @@ def _abort(progress: Progress, fact: Fact) -> None:
     if not progress.abort:
         progress.abort, progress.abort_by = fact.data["reason"], fact.data["channel"]
     progress.hold_wanted = progress.hold_wanted or bool(fact.data.get("hold"))
+    progress.ground_gone = progress.ground_gone or fact.data["channel"] == "ground"
 
 
 def _held(progress: Progress, fact: Fact) -> None:

@@ -42,6 +42,7 @@ class Sandbox:
         self.home = home
         self.layout = layout
         self._process = process  # kept so that it is reaped when it ends before we do
+        self._supervisor = identify(pid) if (pid := (read_json(layout.record) or {}).get("pid")) else None
 
     @classmethod
     def up(
@@ -159,6 +160,10 @@ class Sandbox:
     def status(self) -> dict[str, Any]:
         """Live state of regions, services and lease. Raises: Fatal: the supervisor does not answer (A267)."""
         return self.ask("status", timeout_s=10.0)
+
+    def alive(self) -> bool:
+        """Whether its supervisor is there, standing still or not; without one nothing of the sandbox is left soon."""
+        return self._supervisor is not None and self._supervisor.alive()
 
     def healthy(self, services: Sequence[str] = service_processes.ALL) -> bool:
         """As fresh as after `up`: region a serves and replicates to b, nothing is cut, fenced, missing or left in b."""

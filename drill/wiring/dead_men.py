@@ -88,12 +88,12 @@ class DrillDeadMan:
                 self._start()
 
     def stands(self, within_s: float = _STANDS_WITHIN_S) -> None:
-        """Return when it stands watch; arm it anew when it does not. Raises: PreflightFailed: it cannot be armed in time (F064)."""
+        """Return when it stands watch; arm it anew when it does not. Raises: PreflightFailed: it cannot be armed in time (F065)."""
         until_s = time.monotonic() + within_s
         while not (self.alive() and self.silent_s() <= _FRESH_S):
             if time.monotonic() > until_s:
                 what = f"the dead man does not stand watch{last_words(self._folder / _LOG)}."
-                raise PreflightFailed(what, code="F064", fix=f"See {self._folder / _LOG}: nothing would end the outage if the engine died.")
+                raise PreflightFailed(what, code="F065", fix=f"See {self._folder / _LOG}: nothing would end the outage if the engine died.")
             self.arm()
             time.sleep(_POLL_S)
 

@@ -12,6 +12,7 @@ from drill.adapters.database_errors import riding_out
 from drill.adapters.leases_sql import Lease, SqlLeases
 from drill.model.errors import JournalBroken, PreflightFailed
 from drill.model.plan import Plan
+from drill.model.ways import told_ways, ways_on
 from drill.settings import Settings
 from drill.wiring.records import Records
 from drill.wiring.stores import sandbox_ending
@@ -79,17 +80,23 @@ class SiteLease:
         """Whether nobody works on that drill any more. One on hold is never dead: what serves depends on it."""
         if row.drill == self._drill or self._records.progress(row.drill).state == "held":
             return False
-        return row.age_s > self._records.settings.ttl_s or _died_here(row.holder)
+        return is_dead_holder(row, ttl_s=self._records.settings.ttl_s)
 
     def _refusal(self, row: Lease) -> PreflightFailed:
         host, pid, _ = (*row.holder.split(":"), "?", "?", "?")[:3]
-        state = self._records.progress(row.drill).state
-        what = "is on hold on this site" if state == "held" else f"is running on this site (host {host}, pid {pid})"
-        return PreflightFailed(
-            f"the drill {row.drill} {what}: {row.site}.",
-            code="F051",
-            fix=f"Wait for it, look with `drill status {row.drill}`, or stop it with `drill abort {row.drill}`.",
-        )
+        progress = self._records.progress(row.drill)
+        if progress.held:
+            what, fix = "is on hold on this site", f"Choose: {told_ways(ways_on(progress, row.drill))}."
+        else:
+            what = f"is running on this site (host {host}, pid {pid})"
+            fix = f"Wait for it, look with `drill status {row.drill}`, or stop it with `drill abort {row.drill}`."
+        ends = " `drill sandbox down` ends it with its sandbox." if row.site.startswith("sandbox/") and progress.held else ""
+        return PreflightFailed(f"the drill {row.drill} {what}: {row.site}.", code="F051", fix=fix + ends)
+
+
+def is_dead_holder(row: Lease, *, ttl_s: float) -> bool:
+    """Whether the engine that holds a lease is dead: it has not beaten for its time to live, or its process here is gone."""
+    return row.age_s > ttl_s or _died_here(row.holder)
 
 
 def _died_here(holder: str) -> bool:

@@ -195,7 +195,7 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     def warn(reason: str, words: Words) -> None:
         crew.notifier.warn(reason, words)
 
-    watchers = Watchers(settings, recorder, plan, warn=warn)
+    watchers = Watchers(settings, recorder, plan, sandbox=grounds.sandbox, warn=warn)
     kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
     crew = DrillCrew(kit)
     if grounds.replies is not None:

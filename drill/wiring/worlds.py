@@ -133,7 +133,9 @@ def _sandbox(settings: Settings, drill: str, say: Callable[[str], None], phone: 
 
     sandbox = Sandbox.attach(settings.home)
     if sandbox is None and phone is None:
-        raise PreflightFailed("the sandbox is not up.", code="F041", fix="Run `drill sandbox up`, or start the drill anew.")
+        raise PreflightFailed(
+            "the sandbox is not up.", code="F041", fix="Its ground is gone: `drill sandbox down` ends its drills, then start anew."
+        )
     if sandbox is None:
         say("bringing the two-region sandbox up")
         return Sandbox.up(settings.home, owner=drill, mode=str(phone), on_progress=lambda text: say(f"  {text}"))

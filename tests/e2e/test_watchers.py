@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.place import Engine, Place, eventually
+from tests.e2e.place import SCENARIO, Engine, Place, eventually
 from tests.e2e.world import answer
 
 pytestmark = [pytest.mark.real, pytest.mark.sweep]
@@ -53,3 +54,32 @@ def test_watchers_that_die_or_stand_still_are_replaced_and_the_drill_goes_on(pla
     assert codes.count("D511") == codes.count("D514") == 2
     assert "V107" in codes  # nobody took samples in between, and the report says so
     assert place.drill("verify", str(place.report_dir("watched"))).returncode == 0
+
+
+def test_a_drill_whose_sandbox_dies_under_it_ends_as_aborted_within_seconds(place: Place) -> None:
+    engine = place.run("watched", "--phone", "once", sets=("defaults.acknowledge.within=5m",))
+    engine.fact("AcknowledgementRequested", gate="recover")  # the promote is behind: any other abort would hold
+    sandbox = place.sandbox()
+
+    os.kill(sandbox.details["pid"], signal.SIGKILL)
+
+    gone = engine.fact("AbortRequested", within_s=10, channel="ground")
+    finished = engine.fact("DrillFinished", within_s=20)
+    assert engine.ended() == 4
+    assert finished["data"]["outcome"] == "aborted"
+    assert finished["mono_s"] - gone["mono_s"] < 15
+    assert place.drill("sandbox", "down").returncode == 0
+
+
+def test_a_drill_on_hold_ends_with_its_sandbox_and_the_site_is_free_again(place: Place) -> None:
+    engine = place.run("watched", "--phone", "once", sets=("defaults.acknowledge.within=4s",))
+    assert engine.ended() == 5
+    place.sandbox()
+    refused = place.drill("run", SCENARIO, "--id", "next")
+
+    down = place.drill("sandbox", "down")
+
+    assert refused.returncode == 3
+    assert "`drill failback watched`" in refused.stderr
+    assert "watched: ended as aborted" in down.stdout
+    assert json.loads(place.drill("status", "watched", "--json").stdout)["state"] == "aborted"

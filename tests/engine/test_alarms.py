@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drill.adapters.journal_memory import MemoryJournal
-from drill.engine.alarms import DEAD_MAN, OBSERVER, SIGHT_S, WatchAlarms, Words
+from drill.engine.alarms import DEAD_MAN, GROUND, OBSERVER, SIGHT_S, WatchAlarms, Words
 from drill.engine.record import Recorder
 from drill.model.errors import JournalBroken
 from drill.model.events import Draft, Fact, Kind
@@ -182,3 +182,13 @@ def test_a_journal_that_is_anothers_by_now_ends_the_watch(post: Post) -> None:
         WatchAlarms(recorder, PLAN, warn=lambda _reason, _words: None).lost(OBSERVER, "its process is gone")
 
     assert not refused.value.transient
+
+
+def test_a_drill_whose_ground_is_gone_is_told_once_and_asked_to_end(post: Post) -> None:
+    post.alarms.lost(GROUND, "its process is gone")
+    post.alarms.given_up(GROUND, "its process is gone", 0)
+    for _ in range(2):
+        post.alarms.dark(GROUND, 1.0)
+
+    assert post.found() == [("D519", "error")]
+    assert post.aborts() == ["ground"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from drill.model.events import Kind
+from drill.model.ports import Attempt
 from drill.model.progress import Progress
-from tests.engine.drilling import Stage
-from tests.engine.troupe import SHAPE, Troupe
+from tests.engine.drilling import ScriptedParams, Stage
+from tests.engine.troupe import SHAPE, Troupe, registers
 
 
 def losing() -> Stage:
@@ -42,7 +43,7 @@ def test_a_dead_man_lost_while_people_were_asked_stops_the_drill_before_the_outa
     assert troupe.ran() == []
     assert ended(troupe).outcome == "aborted"
     assert troupe.exit_code() == 4
-    assert "F064" in abort.data["reason"]
+    assert "F065" in abort.data["reason"]
 
 
 def test_a_step_that_cuts_nothing_off_asks_for_no_dead_man() -> None:
@@ -52,3 +53,23 @@ def test_a_step_that_cuts_nothing_off_asks_for_no_dead_man() -> None:
 
     assert ended(troupe).outcome == "finished"
     assert troupe.hooked.count("await") == 1
+
+
+def test_a_drill_whose_ground_is_gone_ends_as_aborted_and_takes_nothing_back() -> None:
+    troupe = Troupe()
+
+    def vanishes(attempt: Attempt, params: ScriptedParams) -> dict[str, str]:
+        registers(attempt, params)
+        troupe.stage.recorder.say(Kind.ABORT_REQUESTED, "abort/ground", reason="its ground is gone", channel="ground")
+        return {}
+
+    troupe.stage.step.script["b.promote"] = [vanishes]  # after the point of no return, where any other abort would hold
+
+    troupe.play()
+
+    (finished,) = troupe.stage.facts(Kind.DRILL_FINISHED)
+    assert ended(troupe).outcome == "aborted"
+    assert (finished.data["exit_code"], finished.data["left"], finished.data["ground_gone"]) == (4, [], True)
+    assert troupe.stage.step.undone == []
+    assert troupe.stage.facts(Kind.DRILL_HELD) == []
+    assert troupe.ran() == ["a.x", "b.promote"]

@@ -40,7 +40,7 @@ class Puppet:
     def revive(self) -> None:
         self.revived_at.append(self.clock.at_s)
         if self.refuses:
-            raise PreflightFailed("no more processes.", code="F064")
+            raise PreflightFailed("no more processes.", code="F065")
         self.dead, self.stands_still_since_s = self.dies_at_once, None
         self.first_beat_s = math.inf if self.dies_at_once else self.clock.at_s + self.starts_in_s
 
@@ -197,3 +197,19 @@ def test_nobody_who_is_well_is_replaced_and_the_tries_of_a_minute_are_bounded(st
     tries = night.ward.revived_at
     assert all(sum(at_s <= one < at_s + PATIENCE.steady_s for one in tries) <= len(PATIENCE.rests_s) for at_s in tries)
     assert night.told.turns.count("observer back") <= night.told.turns.count("observer lost")
+
+
+def test_with_the_ground_gone_nobody_is_started_and_the_ground_is_given_up_at_once() -> None:
+    clock, told = StageClock(), Told()
+    ward, ground = Puppet(clock), Puppet(clock, name="sandbox")
+    man = Watchman((ward,), told, clock=clock, ground=ground)
+    man.begin()
+    man.look()
+
+    ward.dead = ground.dead = True
+    for _ in range(10):
+        clock.at_s += LOOK_EVERY_S
+        man.look()
+
+    assert told.turns == ["sandbox lost", "sandbox given up after 0"]
+    assert ward.revived_at == ground.revived_at == []

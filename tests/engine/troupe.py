@@ -84,7 +84,7 @@ class Troupe:
     def _await_dead_man(self) -> None:
         self.hooked.append("await")
         if self.hooked.count("await") == self.dead_man_falls:
-            raise PreflightFailed("the dead man does not stand watch.", code="F064")
+            raise PreflightFailed("the dead man does not stand watch.", code="F065")
 
     def _publish(self) -> Report:
         self.hooked.append("publish")

@@ -60,5 +60,5 @@ def test_a_dead_man_that_cannot_stand_watch_is_told_with_its_last_words(records:
         man.stands(within_s=4)
 
     man.wait_ended()
-    assert refused.value.code == "F064"
+    assert refused.value.code == "F065"
     assert not man.alive()
