@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import drill
-from drill.model.durations import parse_duration_s
 from drill.model.errors import PreflightFailed, UsageError
+from drill.model.written_time import parse_duration_s
 from drill.sandbox.layout import home_mark
 
 DEFAULT_TTL_S: Final = 24.0

@@ -9,11 +9,14 @@ from typing import Literal
 
 import click
 
+from drill.cli.completing import contacts, drills, gates
 from drill.model.errors import UsageError
 
-_DRILL = click.argument("drill", required=False, metavar="[DRILL]")
-_PHASE = click.argument("phase", required=False, metavar="[PHASE]")
-_AS = click.option("--as", "contact", required=True, metavar="CONTACT", help="Who answers: a contact of the scenario.")
+_DRILL = click.argument("drill", required=False, metavar="[DRILL]", shell_complete=drills)
+_PHASE = click.argument("phase", required=False, metavar="[PHASE]", shell_complete=gates)
+_AS = click.option(
+    "--as", "contact", required=True, metavar="CONTACT", help="Who answers: a contact of the scenario.", shell_complete=contacts
+)
 _CODE = click.option(
     "--code", metavar="-", help="- reads the code this person was sent from standard input; without it you are asked for the code."
 )

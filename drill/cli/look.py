@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drill.cli.completing import drills
+
 if TYPE_CHECKING:
     from drill.model.progress import Progress
     from drill.wiring.records import Records
 
-_DRILL = click.argument("drill", required=False, metavar="[DRILL]")
+_DRILL = click.argument("drill", required=False, metavar="[DRILL]", shell_complete=drills)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 

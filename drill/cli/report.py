@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from drill.cli.completing import drills
 from drill.model.errors import JournalBroken, UsageError
 from drill.model.events import Fact, check_chain, fact_from_row
 
@@ -19,7 +20,7 @@ Language = Literal["both", "en", "zh"]
 
 
 @click.command()
-@click.argument("drill", required=False, metavar="[DRILL]")
+@click.argument("drill", required=False, metavar="[DRILL]", shell_complete=drills)
 @click.option("--format", "form", type=click.Choice(["html", "json", "junit", "markdown", "facts"]), default="html", show_default=True)
 @click.option("--lang", type=click.Choice(["both", "en", "zh"]), default="both", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here.  [default: standard output]")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drill.cli.completing import drills
 from drill.model.errors import UsageError
 from drill.model.events import Kind
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from drill.wiring.records import Records
 
 _ASKED_FOR = "asked for on the command line"
-_DRILL = click.argument("drill", required=False, metavar="[DRILL]")
+_DRILL = click.argument("drill", required=False, metavar="[DRILL]", shell_complete=drills)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One fact a line instead of the live view.")
 _REPORT = click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Where to write the report.")
 _KEEP = click.option("--keep", is_flag=True, help="Sandbox: leave it running afterwards.")

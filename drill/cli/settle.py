@@ -7,11 +7,12 @@ from typing import Literal
 
 import click
 
+from drill.cli.completing import drills, steps
 from drill.model.errors import UsageError
 from drill.model.events import Kind
 
-_DRILL = click.argument("drill", metavar="DRILL")
-_STEP = click.argument("step", required=False, metavar="[STEP]")
+_DRILL = click.argument("drill", metavar="DRILL", shell_complete=drills)
+_STEP = click.argument("step", required=False, metavar="[STEP]", shell_complete=steps)
 
 
 @click.command()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from drill.cli.completing import drills
+
 if TYPE_CHECKING:
     from drill.model.report import Report
     from drill.wiring.records import Records
@@ -15,7 +17,7 @@ _EXIT_STOPPED = 130
 
 
 @click.command()
-@click.argument("drill", required=False, metavar="[DRILL]")
+@click.argument("drill", required=False, metavar="[DRILL]", shell_complete=drills)
 @click.option("--json", "as_json", is_flag=True, help="One fact a line, as a JSON object, measurements left out.")
 def watch(drill: str | None, *, as_json: bool) -> int:
     r"""Follow a drill (the newest when none is named) until it ends or holds, and say how.
