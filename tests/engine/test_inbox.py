@@ -52,7 +52,7 @@ def judge_all(reader: InboxReader) -> int:
 
 
 def sent(drill: Stage, message: str, **fields: str) -> None:
-    about = {
+    about: dict[str, Any] = {
         "purpose": "status",
         "gate": None,
         "phase": "a",
