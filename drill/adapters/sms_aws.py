@@ -77,10 +77,20 @@ class AwsMessenger:
     rate_per_second = 1.0
     """Of one long code, the slowest origination there is."""
 
-    def __init__(self, account: AwsAccount, *, origination: str = "", per_second: float = 0.0) -> None:
+    def __init__(
+        self,
+        account: AwsAccount,
+        *,
+        origination: str = "",
+        per_second: float = 0.0,
+        configuration_set: str = "",
+        receipts: Receipts | None = None,
+    ) -> None:
         self._account = account
         self._per_second = per_second
         self._origination = origination
+        self._configuration_set = configuration_set
+        self._receipts = receipts
         self._client: Any = None
         self._opening = threading.Lock()
 
@@ -113,18 +123,18 @@ class AwsMessenger:
         return Way(self.provider, self._per_second or self.rate_per_second, traceable=False)
 
     def look_up(self, message: OutboundMessage) -> Literal["accepted", "delivered", "failed", "unknown"]:
-        """Unknown, always: AWS tells deliveries as events, not on demand."""
-        return "unknown"
+        """What the events have told; unknown without them: AWS tells deliveries as events, not on demand."""
+        return self._receipts.state(message.id) if self._receipts else "unknown"
 
     def _ask(self, message: OutboundMessage, body: str) -> Any:
-        identity = {"OriginationIdentity": self._origination} if self._origination else {}
+        named = {"OriginationIdentity": self._origination, "ConfigurationSetName": self._configuration_set}
         return self._opened().send_text_message(
             DestinationPhoneNumber=normalise_number(message.address),
             MessageBody=body,
             MessageType="TRANSACTIONAL",
             TimeToLive=_LIVES_S,
-            Context={"drill-message": message.id[:800]},
-            **identity,
+            Context={MESSAGE: message.id[:800]},
+            **{name: value for name, value in named.items() if value},
         )
 
     def _opened(self) -> Any:

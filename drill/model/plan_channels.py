@@ -15,12 +15,14 @@ class _Frozen(BaseModel):
 
 
 class Abroad(_Frozen):
-    """Texts to numbers outside mainland China. Origination, keys and `replies`, the address of an SQS queue, are secret references."""
+    """Texts to numbers outside mainland China. Origination, keys, and the SQS queues `replies` and `receipts` are secret references."""
 
     provider: AbroadProvider
     region: str = ""
     origination: str = ""
     replies: str = ""
+    receipts: str = ""
+    configuration_set: str = ""
     key_id: str = ""
     key_secret: str = ""
     endpoint: str = ""

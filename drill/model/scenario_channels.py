@@ -21,6 +21,8 @@ class AbroadForm(Form):
     region: str = Field(default="", description="Of AWS.")
     origination: Secret | None = Field(default=None, description="The number, pool or sender id that texts come from.")
     replies: Secret | None = Field(default=None, description="The address of the SQS queue that receives answers.")
+    configuration_set: str = Field(default="", description="Of AWS: it sends the events of texts to a topic.")
+    receipts: Secret | None = Field(default=None, description="The address of the SQS queue that receives these events.")
     key_id: Secret | None = None
     key_secret: Secret | None = Field(default=None, description="Without keys, AWS's own ways to find them are used.")
     endpoint: str = Field(default="", description="A private endpoint instead of the provider's own.")
@@ -34,6 +36,8 @@ class AbroadForm(Form):
             raise ValueError("expected key_id and key_secret for aliyun-global")
         if self.provider == "aliyun-global" and self.replies:
             raise ValueError("expected no replies queue: aliyun-global takes no answers")
+        if (self.receipts is None) != (not self.configuration_set) or (self.receipts and self.provider != "aws"):
+            raise ValueError("expected configuration_set and receipts together, with provider: aws")
         if (self.key_id is None) != (self.key_secret is None):
             raise ValueError("expected both key_id and key_secret, or neither")
         return self

@@ -40,8 +40,8 @@ class Post:
     """How messages go and come. `warm` imports and connects ahead of need what is slow to start."""
 
     messengers: Mapping[str, Messenger]
-    replies: ReplySource
-    auditor: Auditor
+    replies: ReplySource | None
+    auditor: Auditor | None
     warm: tuple[Callable[[], None], ...]
 
 
@@ -67,6 +67,11 @@ def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
     replies = MergedReplySource(sources) if len(sources) > 1 else queue
     warm = tuple(slow.warm for slow in (*providers.values(), *sources))
     return Post(messengers, replies, open_auditor(plan, secrets, carrier), warm)
+
+
+def no_post() -> Post:
+    """Messages go and come through senders elsewhere: nothing of it is here."""
+    return Post({}, None, None, ())
 
 
 def open_auditor(plan: Plan, secrets: Secrets, carrier: Carrier) -> Auditor:
@@ -122,6 +127,7 @@ def _abroad(abroad: Abroad, secrets: Secrets) -> Messenger:
     from drill.adapters.sms_aliyun_global import ENDPOINT, AliyunGlobalMessenger
     from drill.adapters.sms_aliyun_sdk import Account
     from drill.adapters.sms_aws import AwsMessenger, AwsSnsMessenger
+    from drill.adapters.sms_aws_receipts import AwsReceipts
 
     sender = secrets.get(abroad.origination) if abroad.origination else ""
     if abroad.provider == "aliyun-global":
@@ -129,8 +135,11 @@ def _abroad(abroad: Abroad, secrets: Secrets) -> Messenger:
         keys = (secrets.get(abroad.key_id), secrets.get(abroad.key_secret))
         account = Account(abroad.endpoint or ENDPOINT, protocol, *keys)
         return AliyunGlobalMessenger(account, sender=sender, per_second=abroad.per_second)
-    kind = AwsMessenger if abroad.provider == "aws" else AwsSnsMessenger
-    return kind(_aws(abroad, secrets), origination=sender, per_second=abroad.per_second)
+    if abroad.provider == "aws-sns":
+        return AwsSnsMessenger(_aws(abroad, secrets), origination=sender, per_second=abroad.per_second)
+    receipts = AwsReceipts(_aws(abroad, secrets), queue_url=secrets.get(abroad.receipts)) if abroad.receipts else None
+    events: dict[str, Any] = {"configuration_set": abroad.configuration_set, "receipts": receipts}
+    return AwsMessenger(_aws(abroad, secrets), origination=sender, per_second=abroad.per_second, **events)
 
 
 def _replies_abroad(abroad: Abroad, secrets: Secrets) -> list[ReplySource]:

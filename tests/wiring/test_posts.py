@@ -99,3 +99,16 @@ def test_earlier_drills_of_the_same_mode_tell_which_channels_fail(tmp_path: Path
         records.recorder(name).say(Kind.MESSAGE_SENT, f"message/{name}", state="rejected", **sent)
 
     assert past_outcomes(records, "d-3", made) == [Outcome("d-1", "sms", reached=False)]
+
+
+def test_events_of_aws_need_both_the_set_that_sends_them_and_the_queue_that_gets_them() -> None:
+    from pydantic import ValidationError
+
+    from drill.model.scenario_channels import AbroadForm
+
+    whole = {"provider": "aws", "region": "ap-southeast-1", "configuration_set": "drill", "receipts": "secret:EVENTS"}
+
+    assert AbroadForm.model_validate(whole).receipts == "secret:EVENTS"
+    for left_out in ("configuration_set", "receipts"):
+        with pytest.raises(ValidationError, match="together"):
+            AbroadForm.model_validate({name: value for name, value in whole.items() if name != left_out})
