@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: drill test lint types rules unit faults fuzz bench crash sweep clean install
+.PHONY: drill test lint types rules unit faults fuzz bench scale crash sweep clean install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
@@ -49,6 +49,11 @@ fuzz: install
 bench: install
 	@$(BIN)/python bench/ratio.py
 	@$(BIN)/python bench/overhead.py
+
+# Plans of up to 10,000 steps on both databases, killed and resumed; then 200 drills at once over two workers. Twenty minutes.
+scale: install
+	@$(BIN)/python bench/scale.py
+	@$(BIN)/python bench/fleet.py 200
 
 # The slow tests beside the crash sweep and the faults.
 sweep: install

@@ -32,8 +32,9 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.once:
-        with tempfile.TemporaryDirectory(prefix="drill-overhead-") as home:
-            print(run(options.steps[0], Path(home)))
+        for steps in options.steps:
+            with tempfile.TemporaryDirectory(prefix="drill-overhead-") as home:
+                print(run(steps, Path(home)), flush=True)
         return 0
     worst = max(_told(steps, options.repeat) for steps in options.steps)
     return 0 if worst <= options.limit else 1
