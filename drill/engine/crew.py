@@ -10,8 +10,9 @@ from typing import Any
 from drill.engine.attempt import Result, StepRunner
 from drill.engine.conduct import Part
 from drill.engine.dead_man import OUTAGE
-from drill.engine.gate import GateKeeper
+from drill.engine.gate import GateKeeper, untouched
 from drill.engine.helm import Helm
+from drill.engine.last_look import LastLook
 from drill.engine.notify import Notifier
 from drill.engine.people import People
 from drill.engine.preflight import Preflight
@@ -99,6 +100,7 @@ class DrillCrew:
         )
         self._undoer = Undoer(self._runner)
         self._helm = Helm(self._runner)
+        self._last_look = LastLook(self._runner)
         self._second_look = SecondLook(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past, office=kit.office)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
@@ -173,7 +175,21 @@ class DrillCrew:
             return {"status": "stopped"}
         if gate.at == "before":
             self._open(gate.phases[0])
-        return self._gates.hold(gate)
+        ended = self._gates.hold(gate)
+        return self._look_again(gate) if ended["status"] == "ok" and self._recorder.look(untouched) else ended
+
+    def _look_again(self, gate: Gate) -> Result:
+        """A yes counts for the ground as it was; people may have taken minutes, so it is looked at once more before it is touched."""
+        trouble = self._last_look.trouble()
+        after = f"ground after {gate.id}"
+        fix = "Repair it, then start the drill anew." if trouble else ""
+        detail = "; ".join(trouble) or "still firm"
+        self._recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{after}", check=after, ok=not trouble, detail=detail, fix=fix)
+        if not trouble:
+            return {"status": "ok"}
+        reason = f"the ground is no longer firm after {gate.id}: {detail}"
+        self._recorder.say(Kind.ABORT_REQUESTED, f"abort/ground/{gate.id}", reason=reason, channel="engine")
+        return {"status": "stopped"}
 
     def _open(self, phase: str) -> None:
         if self._recorder.look(lambda progress: phase not in progress.phases and not progress.abort, fresh=False):

@@ -134,7 +134,7 @@ def test_what_is_left_behind_or_cannot_be_looked_at_makes_exit_5_and_is_named(le
 
 
 def test_a_steady_state_that_is_not_back_makes_exit_5_and_is_named() -> None:
-    troupe = Troupe(stage=Stage(SHAPE, probes=FakeProbes(*["primary"] * 5, "HTTP 503")))
+    troupe = Troupe(stage=Stage(SHAPE, probes=FakeProbes(*["primary"] * 8, "HTTP 503")))
 
     result = troupe.play()
 
