@@ -46,12 +46,14 @@ class Settings:
     """What the database calls every connection of this engine, its tools' too, so that others can end them when it is dead."""
     ttl_s: float = DEFAULT_TTL_S
     """How long an engine that gives no sign of life counts as alive."""
+    sends_elsewhere: bool = False
+    """Messages are left in the database for `drill serve --sender`: this process needs no provider's keys, and no way to it."""
 
     @classmethod
     def load(cls) -> Settings:
-        """Read DRILL_HOME, DRILL_REPORTS, DRILL_DATABASE_URL, DRILL_SECRETS_FILE, DRILL_WORKER and DRILL_TTL.
+        """Read DRILL_HOME, DRILL_REPORTS, DRILL_DATABASE_URL, DRILL_SECRETS_FILE, DRILL_WORKER, DRILL_TTL and DRILL_SEND.
 
-        Raises: UsageError: DRILL_TTL is no duration of at least 2 s (U034).
+        Raises: UsageError: DRILL_TTL is no duration of at least 2 s (U034), or DRILL_SEND is not here, nor elsewhere where it can be (U045).
         """
         home = Path(os.environ.get("DRILL_HOME") or ".drill").expanduser().resolve()
         reports = Path(os.environ.get("DRILL_REPORTS") or "reports").expanduser().resolve()
@@ -69,6 +71,7 @@ class Settings:
             os.environ.get(WORKER, ""),
             os.environ.get(SESSION, ""),
             _ttl_s(os.environ.get("DRILL_TTL")),
+            _sends_elsewhere(os.environ.get("DRILL_SEND") or "here", url),
         )
 
     @property
@@ -161,6 +164,15 @@ def _ttl_s(text: str | None) -> float:
     if seconds < SHORTEST_TTL_S:
         raise UsageError(f"DRILL_TTL={text} is shorter than {SHORTEST_TTL_S:g} s.", code="U034", fix="Engines beat once a second.")
     return seconds
+
+
+def _sends_elsewhere(text: str, url: str) -> bool:
+    if text not in {"here", "elsewhere"}:
+        raise UsageError(f"DRILL_SEND={text} is unknown.", code="U045", fix="Write here or elsewhere.")
+    if text == "elsewhere" and url.startswith("sqlite:"):
+        fix = "Set DRILL_DATABASE_URL to a Postgres that `drill serve --sender` uses too."
+        raise UsageError("DRILL_SEND=elsewhere needs a database that senders share.", code="U045", fix=fix)
+    return text == "elsewhere"
 
 
 class EnvironmentSecrets:

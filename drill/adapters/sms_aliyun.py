@@ -94,7 +94,7 @@ class AliyunMessenger:
     def way(self, message: OutboundMessage) -> Way:
         """Whose rate it counts against, and what the carrier takes for its number."""
         template = self._templates.get(message.purpose, {}).get(message.language, "")
-        return way(self._account.key_id, self.terms, sign=self._sign, template=template)
+        return way(f"{self._account.endpoint}/{self._account.key_id}", self.terms, sign=self._sign, template=template)
 
     def look_up(self, message: OutboundMessage) -> Delivery:
         """What became of a send, by its OutId; `unknown` when the provider has not seen it or does not answer."""

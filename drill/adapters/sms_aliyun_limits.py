@@ -29,11 +29,11 @@ class Terms:
     per_second: float = 0.0
 
 
-def way(key_id: str, terms: Terms, *, sign: str, template: str) -> Way:
-    """How a text goes. The account shows no key: it is named in facts."""
-    account = f"aliyun#{hashlib.sha256(key_id.encode()).hexdigest()[:8]}"
+def way(account: str, terms: Terms, *, sign: str, template: str) -> Way:
+    """How a text goes. `account` is hashed: what it is called may stand in facts."""
+    name = f"aliyun#{hashlib.sha256(account.encode()).hexdigest()[:8]}"
     limits = tuple(Limit(count, window_s, scope.format(sign=sign, template=template)) for count, window_s, scope in _ROWS[terms.kind])
-    return Way(account, terms.per_second or PER_SECOND, limits=limits)
+    return Way(name, terms.per_second or PER_SECOND, limits=limits)
 
 
 def blocked_s(code: str, message: str) -> float:

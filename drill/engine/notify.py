@@ -22,6 +22,7 @@ from drill.model.wording import MASKED_CODE, STATES, Purpose, fit, render
 
 _AND = {"en": " and ", "zh": "与"}
 _TEST = {"en": "message test", "zh": "消息测试"}
+_EMPTY_WITHIN_S = 30.0
 _WORTH_S: Mapping[Purpose, float] = {"status": 3600.0, "hold": 3600.0, "result": 86_400.0}
 """For how long a text that asks nothing is worth sending."""
 
@@ -175,6 +176,14 @@ class Notifier:
     def carry(self, letter: Letter) -> None:
         """Send a letter that somebody else wrote and this sender has claimed."""
         self._outbox.post(letter)
+
+    def empty(self) -> None:
+        """Wait until every text has gone, but not for ever; what is left then is said in the record."""
+        left = self._outbox.drain(within_s=_EMPTY_WITHIN_S)
+        if left:
+            what = f"{left} message(s) still wait to be sent."
+            fix = "They leave when the drill is resumed, or by `drill serve --sender`; tell people by hand if it matters now."
+            self._recorder.say(Kind.FINDING_RAISED, "finding/outbox/left", code="D522", what=what, fix=fix, severity="warning")
 
     def drain(self, *, within_s: float) -> int:
         """Wait until every text has gone; how many are left when the time is over."""

@@ -33,7 +33,16 @@ class Check:
 class Preflight:
     """The checks of one plan against one world."""
 
-    def __init__(self, runner: StepRunner, *, secrets: Secrets, guards: GuardRunner | None = None, auditor: Auditor | None = None) -> None:
+    def __init__(
+        self,
+        runner: StepRunner,
+        *,
+        secrets: Secrets,
+        guards: GuardRunner | None = None,
+        auditor: Auditor | None = None,
+        quotas: Callable[[], Iterable[Check]] = tuple,
+        trial: Callable[[], Iterable[Check]] = tuple,
+    ) -> None:
         self._runner = runner
         self._plan = runner.plan
         self._world = runner.world
@@ -41,20 +50,29 @@ class Preflight:
         self._secrets = secrets
         self._guards = guards
         self._auditor = auditor
+        self._quotas = quotas
+        self._trial = trial
 
     def run(self) -> list[Check]:
-        """Every check, each written down; goes on after a failed one so that all is said at once."""
-        checks: list[Check] = []
-        for check in self._all():
-            checks.append(check)
-            self._recorder.say(
-                Kind.PREFLIGHT_CHECKED, f"preflight/{check.name}", check=check.name, ok=check.ok, detail=check.detail, fix=check.fix
-            )
+        """Every check, each written down; goes on after a failed one so that all is said at once.
+
+        The last one sends a text, so it is left out when another failed.
+        """
+        checks = [self._written(check) for check in self._all()]
+        if all(check.ok for check in checks):
+            checks += [self._written(check) for check in self._trial()]
         return checks
+
+    def _written(self, check: Check) -> Check:
+        self._recorder.say(
+            Kind.PREFLIGHT_CHECKED, f"preflight/{check.name}", check=check.name, ok=check.ok, detail=check.detail, fix=check.fix
+        )
+        return check
 
     def _all(self) -> Iterable[Check]:
         yield from self._contacts()
         yield from self._texts()
+        yield from self._quotas()
         yield from self._steady()
         yield from self._guarding()
         yield from self._steps()

@@ -29,6 +29,7 @@ from drill.wiring.desks import people_of
 from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
 from drill.wiring.locks import engine_lock
+from drill.wiring.mailrooms import forget_letters, open_office
 from drill.wiring.posts import past_outcomes
 from drill.wiring.publishing import published
 from drill.wiring.records import Records
@@ -80,6 +81,7 @@ class Manned:
         self.life.stop()
         if ended:
             self.watchers.dead_man.wait_ended()
+            forget_letters(self.records, self.drill)
             self.lease.release()
         if not keep_ground:
             self.grounds.release(self.drill)
@@ -198,6 +200,7 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     watchers = Watchers(settings, recorder, plan, sandbox=grounds.sandbox, warn=warn)
     kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
     crew = DrillCrew(kit)
+    stack.callback(crew.notifier.close)
     if grounds.replies is not None:
         desk, trouble = Desk(recorder, people), _trouble(recorder.say)
         clerk = DeskClerk(desk, grounds.replies, on_tick=crew.notifier.look_after, on_trouble=trouble, on_end=_deaf)
@@ -235,6 +238,7 @@ def _kit(
         guards=guards_of(grounds),
         auditor=grounds.auditor,
         past=past_outcomes(records, recorder.drill, plan),
+        office=open_office(records),
     )
 
 
