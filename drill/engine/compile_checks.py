@@ -111,11 +111,33 @@ def _params_problems(step: StepOutline, seen: Outline, kinds: Kinds) -> Iterator
     fields = {field.alias or name: field.json_schema_extra for name, field in kinds[step.kind].params.model_fields.items()}
     moves = dict.fromkeys(("from", "to"), "site") if {"from", "to"} <= fields.keys() else {}
     for key, extra in fields.items():
-        refers = extra.get("refers") if isinstance(extra, dict) else {**_REFERS, **moves}.get(key)
+        usual = {**_REFERS, **moves}.get(key)
+        refers = extra.get("refers", usual) if isinstance(extra, dict) else usual
         value = step.params.get(key)
         if isinstance(refers, str) and refers in known and isinstance(value, str) and "{{" not in value:
             code, ids = known[refers]
-            yield from _unknown((*step.at, step.kind, key), value, ids(), code, refers)
+            at = (*step.at, step.kind, key)
+            yield from _unknown(at, value, ids(), code, refers)
+            yield from _wrong_kind(at, value, extra, seen, kinds)
+
+
+def _wrong_kind(at: Path, value: str, extra: Any, seen: Outline, kinds: Kinds) -> Iterator[Problem]:
+    """A field may ask for a step of a certain sort: `json_schema_extra={"of_kind": "terraform.apply"}`, or `{"of_mark": "outage"}`."""
+    asked = extra if isinstance(extra, dict) else {}
+    kind, mark = asked.get("of_kind"), asked.get("of_mark")
+    meant = next((row for row in seen.steps() if row.id == value), None)
+    if meant is None or not (kind or mark) or meant.kind not in kinds:
+        return
+
+    def fits(row: StepOutline) -> bool:
+        return row.kind in kinds and (row.kind == kind if kind else mark in kinds[row.kind].marks)
+
+    if not fits(meant):
+        others = [row.id for row in seen.steps() if fits(row)]
+        what = f"'{value}' is '{meant.kind}', but '{kind}' is needed here." if kind else f"'{value}' ('{meant.kind}') makes no {mark}."
+        yield Problem(
+            at, "S043", what, f"Name {' or '.join(others)}." if others else "No step of this scenario is one: add it, or drop this step."
+        )
 
 
 def _visible(seen: Outline, phase: PhaseOutline, step: StepOutline) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -11,9 +11,16 @@ from drill.model.written_time import format_duration, parse_duration_s
 __all__ = ["Duration", "format_duration", "parse_duration_s"]
 
 
+LONGEST_S: Final = 31 * 86_400.0
+"""A drill is an exercise of hours; what is longer is a slip of the pen, and its timers would overflow."""
+
+
 def _to_seconds(value: Any) -> float:
     if isinstance(value, str):
-        return parse_duration_s(value)
+        seconds = parse_duration_s(value)
+        if seconds > LONGEST_S:
+            raise ValueError(f"expected at most {format_duration(LONGEST_S)}, got {value!r}")
+        return seconds
     if isinstance(value, float):  # a plan read back from JSON
         return value
     raise ValueError(f"expected a duration such as 250ms, 30s, 8m or 1m48s, got {value!r}")

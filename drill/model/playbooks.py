@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator
 
 from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.ports import Attempt, PlayResult, TaskEvent, World
@@ -23,6 +25,17 @@ _FIXES: Final[Mapping[str, str]] = {
     "PG_NOT_STREAMING": "Read the standby's log: it must reach its primary and find its slot there.",
     "PG_STANDBY_BEHIND": "Let the standby catch up, then run the switchover again.",
 }
+
+
+def _below(playbook: str) -> str:
+    parts = playbook.split("/")
+    if not playbook.strip() or playbook.startswith("/") or "\\" in playbook or {"", ".", ".."} & set(parts):
+        raise ValueError(f"expected a playbook below playbooks/, such as promote_postgres.yml, got {playbook!r}")
+    return playbook
+
+
+PlaybookName = Annotated[str, AfterValidator(_below)]
+"""A path below the playbooks of the project: a scenario plays nothing from elsewhere on the machine."""
 
 
 def play(playbook: str, site: str, world: World, attempt: Attempt, variables: Mapping[str, Any]) -> Mapping[str, Any]:

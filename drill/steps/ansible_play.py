@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from drill.model.effects import Effect, Outputs, Verb
-from drill.model.playbooks import play
+from drill.model.playbooks import PlaybookName, play
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
 
@@ -15,7 +15,7 @@ from drill.steps.base import Params, Step
 class AnsiblePlayParams(Params):
     """What a scenario writes under `ansible.play`."""
 
-    playbook: str = Field(description="A file name in playbooks/, or a path.")
+    playbook: PlaybookName = Field(description="A file in playbooks/, or in a folder below it.")
     site: str = Field(description="The site whose inventory the playbook gets; its server is in the group pg_target.")
     variables: dict[str, Any] = Field(default_factory=dict, description="Extra variables.")
 

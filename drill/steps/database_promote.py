@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal, StepError
-from drill.model.playbooks import outputs_of, play
+from drill.model.playbooks import PlaybookName, outputs_of, play
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
 
@@ -21,7 +21,7 @@ class DatabasePromoteParams(Params):
     """What a scenario writes under `database.promote`."""
 
     site: str = Field(description="The site whose database becomes the primary.")
-    playbook: str = Field(default="promote_postgres.yml", description="A file name in playbooks/, or a path; it reports `pg_promote`.")
+    playbook: PlaybookName = Field(default="promote_postgres.yml", description="A file in playbooks/; it reports `pg_promote`.")
     max_lag_bytes: int = Field(default=1_048_576, ge=0, description="Most bytes the standby may lack.")
     within: Duration = Field(default=60.0, description="How long the database may take to end its recovery.")
     accept_data_loss: bool = Field(default=False, description="Promote although the lag is unknown or too high.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from drill.model.effects import Effect, Outputs
-from drill.model.playbooks import play
+from drill.model.playbooks import PlaybookName, play
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
 
@@ -17,7 +17,7 @@ class FenceParams(Params):
     """What a scenario writes under `fence`."""
 
     site: str = Field(description="The site whose database must take no write any more.")
-    playbook: str | None = Field(default=None, description="A playbook that fences; the site's own fence proves it afterwards.")
+    playbook: PlaybookName | None = Field(default=None, description="A playbook that fences; the site's own fence proves it afterwards.")
 
 
 class Fence(Step[FenceParams]):

@@ -16,7 +16,7 @@ from drill.steps.base import Params, Step
 class OutageRestoreParams(Params):
     """What a scenario writes under `outage.restore`."""
 
-    of: str = Field(description="The step that cut the site off, as phase.step.")
+    of: str = Field(description="The step that cut the site off, as phase.step.", json_schema_extra={"of_mark": "outage"})
     site: str = Field(description="The site to give back.")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.ports import Attempt, Workspace, World
 from drill.steps.base import Params, Step
@@ -13,7 +15,7 @@ from drill.steps.terraform_apply import destroy
 class TerraformDestroyParams(Params):
     """`of` is the dotted id of the step that built it, `site` is where it did."""
 
-    of: str
+    of: str = Field(json_schema_extra={"of_kind": "terraform.apply"})
     site: str = "standby"
 
 

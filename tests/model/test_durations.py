@@ -64,3 +64,13 @@ def test_a_duration_of_a_plan_reads_back_from_its_json() -> None:
     row = _Row.model_validate({"within": "1m48s"})
 
     assert _Row.model_validate(row.model_dump(mode="json")) == row
+
+
+@pytest.mark.parametrize("text", ["32d", "3650d", "1000h", "9" * 400 + "s"])
+def test_a_length_no_drill_could_have_is_refused_with_the_longest_one(text: str) -> None:
+    with pytest.raises(ValidationError, match="expected at most 31d, got"):
+        _Row(within=text)
+
+
+def test_the_longest_length_is_one() -> None:
+    assert _Row(within="31d").within == 31 * 86_400

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from drill.model.errors import Fatal, Retryable, StepError
-from drill.model.playbooks import outputs_of, refusal_code
+from drill.model.playbooks import PlaybookName, outputs_of, refusal_code
 from drill.model.ports import PlayResult
 
 
@@ -45,3 +46,14 @@ def test_each_end_has_its_own_code(state: str, failure: str, kind: type[StepErro
 
 def test_a_play_that_succeeded_hands_on_what_it_set() -> None:
     assert outputs_of("p.yml", PlayResult("successful", {"a": 1}, 3, ())) == {"a": 1}
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "roles/../../x.yml", "", "a//b.yml", "./x.yml", "..\\x.yml"])
+def test_a_playbook_stays_below_the_playbooks(name: str) -> None:
+    with pytest.raises(ValidationError, match="below playbooks/"):
+        TypeAdapter(PlaybookName).validate_python(name)
+
+
+@pytest.mark.parametrize("name", ["promote_postgres.yml", "mysql/promote.yml", "weird..name.yml"])
+def test_a_playbook_may_lie_in_a_folder_of_the_playbooks(name: str) -> None:
+    assert TypeAdapter(PlaybookName).validate_python(name) == name
