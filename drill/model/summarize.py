@@ -23,7 +23,7 @@ from drill.model.rows_probes import probe_rows
 from drill.model.rows_promises import promise_rows
 from drill.model.rows_undos import undo_rows
 from drill.model.spans import maybe_seconds, milliseconds, seconds
-from drill.model.summary import summary_of
+from drill.model.summary import After, summary_of
 from drill.model.timeline import Timeline
 from drill.model.verdict import PERSON_NEEDED, REFUSED, outcome_of, refusal
 from drill.model.windows import all_series
@@ -74,7 +74,9 @@ def _summary(
     outcome, exit_code = outcome_of(timeline)
     if exit_code == REFUSED:
         return refusal(findings)
-    return summary_of(outcome, timeline.plan.mode, rto, rpo, phases=phases, fixes=fixed, left=exit_code == PERSON_NEEDED)
+    ended = timeline.first(Kind.DRILL_FINISHED)
+    after: After = "left" if exit_code == PERSON_NEEDED else "gone" if ended is not None and ended.data.get("ground_gone") else ""
+    return summary_of(outcome, timeline.plan.mode, rto, rpo, phases=phases, fixes=fixed, after=after)
 
 
 def _heading(timeline: Timeline, version: str) -> dict[str, Any]:

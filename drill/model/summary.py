@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from drill.model.plan import Mode
 from drill.model.report import FixRow, Label, Outcome, PhaseRow, Rpo, Rto
@@ -10,15 +11,18 @@ from drill.model.spans import milliseconds
 from drill.model.telling import both, label, said
 from drill.model.verdict import rpo_sentence, rto_sentence
 
+After = Literal["", "left", "gone"]
+"""After an abort: all is undone; a person must still act; or what it stood on is there no more."""
+
 
 def summary_of(
-    outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequence[PhaseRow], fixes: Sequence[FixRow], left: bool = False
+    outcome: Outcome, mode: Mode, rto: Rto, rpo: Rpo, *, phases: Sequence[PhaseRow], fixes: Sequence[FixRow], after: After = ""
 ) -> Label:
-    """The result in the words of its mode, so that a sandbox figure is never read as the business's. `left`: a person must still act."""
+    """The result in the words of its mode, so that a sandbox figure is never read as the business's. `after`: how an abort left things."""
     if mode is Mode.DRY_RUN:
         return label("A dry run: it shows what would happen and measures nothing.", "预演：只展示将会发生什么，不产生测量结果。")
     if outcome in {"declined", "aborted", "held", "failed", "missed"}:
-        return both(_stopped(outcome, phases, left=left), _where(mode, phases, rto=rto))
+        return both(_stopped(after if after and outcome == "aborted" else outcome, phases), _where(mode, phases, rto=rto))
     result = both(rto_sentence(rto), rpo_sentence(rpo))
     cause = _cause(phases) if rto.actual_s is not None else None
     remedy = _remedy(fixes) if rto.met is not True else None
@@ -29,12 +33,16 @@ def summary_of(
     return both(label("In the sandbox:", "沙箱环境："), result) if mode is Mode.SANDBOX else result
 
 
-def _stopped(outcome: Outcome, phases: Sequence[PhaseRow], *, left: bool) -> Label:
+def _stopped(how: str, phases: Sequence[PhaseRow]) -> Label:
     stuck = max((row for row in phases if row.state in {"failed", "waiting"}), key=lambda row: row.start_s or 0.0, default=None)
     at = label(f" at “{stuck.title.en}”", f"于“{stuck.title.zh}”阶段") if stuck else label("", "")
     words = {
         "declined": (f"The drill was declined{at.en}; nothing was touched.", f"演练{at.zh}被拒绝，未做任何变更。"),
         "aborted": (f"The drill was aborted{at.en} and undone.", f"演练{at.zh}中止并已回退。"),
+        "gone": (
+            f"The drill was aborted{at.en}: its ground is gone, and what it had made there with it.",
+            f"演练{at.zh}中止：演练环境已不存在，其中的一切随之消失。",
+        ),
         "left": (
             f"The drill was aborted{at.en}; not everything is undone: a person must act.",
             f"演练{at.zh}中止，但未完全回退：需要人工处理。",
@@ -43,7 +51,7 @@ def _stopped(outcome: Outcome, phases: Sequence[PhaseRow], *, left: bool) -> Lab
         "failed": (f"The drill failed{at.en}.", f"演练{at.zh}失败。"),
         "missed": ("The drill was due by its schedule and did not begin.", "演练按计划到期但未开始。"),
     }
-    return label(*words["left" if left and outcome == "aborted" else outcome])
+    return label(*words[how])
 
 
 def _where(mode: Mode, phases: Sequence[PhaseRow], *, rto: Rto) -> Label:
