@@ -13,7 +13,8 @@ from pathlib import Path
 from drill.sandbox.carrier_api import Api, secrets_of
 from drill.sandbox.carrier_faults import Faults
 from drill.sandbox.carrier_http import Carrier, serve
-from drill.sandbox.carrier_ledger import Ledger, open_account, write_private
+from drill.sandbox.carrier_ledger import QUEUE, RECEIPT_QUEUE, Ledger, open_account, write_private
+from drill.sandbox.carrier_push import Delivery
 from drill.sandbox.carrier_queue import Queue
 from drill.sandbox.carrier_switchboard import Switchboard
 from drill.sandbox.phone_person import MODE_FILE, MODES, Person
@@ -37,12 +38,14 @@ def build(directory: Path, port: int, habits: Habits) -> Carrier:
     token = directory / "phone-token"
     if not token.exists():
         open_account(directory, port)
-    ledger, queue, faults = Ledger(directory), Queue(), Faults()
-    switchboard = Switchboard(directory, ledger=ledger, queue=queue, faults=faults)
+    ledger, queues, faults = Ledger(directory), {QUEUE: Queue(), RECEIPT_QUEUE: Queue()}, Faults()
+    delivery = Delivery(directory, queues[QUEUE], queues[RECEIPT_QUEUE])
+    switchboard = Switchboard(directory, ledger=ledger, delivery=delivery, faults=faults)
     person = Person(directory, ledger, switchboard.reply, answer_after_s=habits.answer_after_s)
     api = Api(ledger, person.hears, daily_limit=habits.daily_limit, receipt_s=habits.receipt_s, token_life_s=habits.token_life_s)
+    api.reported = delivery.receipt
     secrets: dict[str, str] = {}
-    carrier = Carrier(port, api=api, queue=queue, ledger=ledger, faults=faults, switchboard=switchboard, secrets=secrets)
+    carrier = Carrier(port, api=api, queues=queues, ledger=ledger, faults=faults, switchboard=switchboard, secrets=secrets)
     secrets.update(secrets_of(open_account(directory, carrier.server_address[1])))
     return carrier
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from drill.model.wording import CATALOGUE, Template, fill, fit
 from drill.sandbox.carrier_faults import Fault
-from drill.sandbox.carrier_ledger import CHINA, KEY_ID, QUEUE, SIGN, Ledger, Text, china_time
+from drill.sandbox.carrier_ledger import CHINA, KEY_ID, QUEUE, RECEIPT_QUEUE, SIGN, Ledger, Text, china_time
 
 VERSION: Final = "2017-05-25"
 Answer = dict[str, Any]
@@ -46,6 +46,8 @@ class Api:
         self._daily_limit = daily_limit
         self._receipt_s = receipt_s
         self._token_life_s = token_life_s
+        self.reported: Callable[..., None] = lambda _item, **_when: None
+        """Called with a receipt as the vendor words it, and `after_s`, how much later it comes."""
         self._templates: dict[str, Template] = {template.code: template for template in CATALOGUE.values()}
         self._serial = itertools.count(1)
         self._tokens: dict[str, tuple[str, str, float]] = {}
@@ -101,6 +103,8 @@ class Api:
         kept = Text(text.number, text.text, text.template, text.out_id, text.biz_id, text.at_s, kind == "drop", failure)
         for _ in range(2 if kind == "duplicate" else 1):
             self._ledger.accept(kept)
+        if not kept.lost:
+            self.reported(receipt_of(kept, self._receipt_s), after_s=self._receipt_s)
         if not (kept.lost or kept.failure):
             self._arrived(kept.number, kept.text)
 
@@ -167,7 +171,7 @@ class Api:
         return {"Code": "OK", "Message": "OK", "SignName": SIGN, "SignStatus": 1, "AuditInfo": {}, "SignIspRegisterDetailList": registered}
 
     def _token(self, parameters: Mapping[str, str], fault: Fault | None) -> Answer:
-        if parameters.get("QueueName") != QUEUE or parameters.get("MessageType") != "SmsUp":
+        if {QUEUE: "SmsUp", RECEIPT_QUEUE: "SmsReport"}.get(parameters.get("QueueName", "")) != parameters.get("MessageType", ""):
             return _business("isv.QUEUE_NOT_EXIST", "队列不存在")
         now = time.time()
         key, secret, token = f"STS.{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(24)
@@ -181,6 +185,21 @@ class Api:
 def secrets_of(account: Mapping[str, Any]) -> dict[str, str]:
     """Who may call: key id to secret."""
     return {KEY_ID: account["key_secret"]}
+
+
+def receipt_of(text: Text, receipt_s: float) -> Answer:
+    """What the carrier reports of a text by itself; `receipt_s` is how long that takes."""
+    return {
+        "phone_number": text.number,
+        "send_time": china_time(text.at_s),
+        "report_time": china_time(text.at_s + receipt_s),
+        "success": not text.failure,
+        "err_code": text.failure or "DELIVERED",
+        "err_msg": text.failure or "DELIVERED",
+        "sms_size": "1",
+        "biz_id": text.biz_id,
+        "out_id": text.out_id,
+    }
 
 
 def _business(code: str, message: str) -> Answer:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, parse_qsl
 from drill.sandbox.acs3 import Nonces, Request, SignatureRefused, verify_api, verify_queue
 from drill.sandbox.carrier_api import Api, ApiRefused
 from drill.sandbox.carrier_faults import Fault, Faults
-from drill.sandbox.carrier_ledger import QUEUE, Ledger
+from drill.sandbox.carrier_ledger import Ledger
 from drill.sandbox.carrier_queue import Queue, delete_errors_xml, error_xml, messages_xml, visibility_xml
 from drill.sandbox.carrier_switchboard import Switchboard
 
@@ -32,18 +32,26 @@ _NO_MESSAGE: Final = (404, error_xml("MessageNotExist", "Message not exist."))
 
 
 class Carrier(ThreadingHTTPServer):
-    """The server and what its threads share."""
+    """The server and what its threads share; `queues` by name."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(
-        self, port: int, *, api: Api, queue: Queue, ledger: Ledger, faults: Faults, switchboard: Switchboard, secrets: Mapping[str, str]
+        self,
+        port: int,
+        *,
+        api: Api,
+        queues: Mapping[str, Queue],
+        ledger: Ledger,
+        faults: Faults,
+        switchboard: Switchboard,
+        secrets: Mapping[str, str],
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.api = api
-        self.queue = queue
+        self.queues = queues
         self.ledger = ledger
         self.faults = faults
         self.switchboard = switchboard
@@ -59,7 +67,9 @@ class Carrier(ThreadingHTTPServer):
     def end(self) -> None:
         """Stop serving and let every waiting call return."""
         self.ending.set()
-        self.queue.close()
+        for queue in self.queues.values():
+            queue.close()
+        self.switchboard.delivery.close()
         self.ledger.close()
         self.shutdown()
         self.server_close()
@@ -155,20 +165,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, body.encode(), "text/xml;charset=utf-8", extra)
 
     def _answer_queue(self, request: Request) -> tuple[int, str]:
-        if request.path != f"/queues/{QUEUE}/messages":
+        queue = self.server.queues.get(request.path.removeprefix("/queues/").removesuffix("/messages"))
+        if queue is None:
             return 404, error_xml("QueueNotExist", "The queue name you provided is not exist.")
         query = {name: values[0] for name, values in parse_qs(request.query).items()}
         count, wait_s, seconds = (query.get(name, default) for name, default in _NUMBERS)
         if not (count + wait_s + seconds).isdecimal() or not 1 <= int(count) <= 16:
             return 400, error_xml("InvalidArgument", "The value of a query parameter is invalid.")
         if request.method == "GET":
-            parcels = self.server.queue.receive(int(count), float(wait_s), wanted=self._still_there)
+            parcels = queue.receive(int(count), float(wait_s), wanted=self._still_there)
             return (200, messages_xml(parcels, many="numOfMessages" in query)) if parcels else _NO_MESSAGE
         handle = query.get("receiptHandle", query.get("ReceiptHandle", ""))
         if request.method == "PUT":
-            changed = self.server.queue.change_visibility(handle, float(seconds))
+            changed = queue.change_visibility(handle, float(seconds))
             return (200, visibility_xml(changed)) if changed else _NO_MESSAGE
-        unknown = self.server.queue.delete([handle] if handle else _HANDLE.findall(request.body.decode(errors="replace")))
+        unknown = queue.delete([handle] if handle else _HANDLE.findall(request.body.decode(errors="replace")))
         if unknown:
             return _NO_MESSAGE if handle else (404, delete_errors_xml(unknown))
         return 204, ""

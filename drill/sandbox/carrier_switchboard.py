@@ -13,7 +13,7 @@ from drill.model.replies import normalise_number
 from drill.sandbox.acs3 import Request
 from drill.sandbox.carrier_faults import Faults
 from drill.sandbox.carrier_ledger import Ledger, china_time, write_private
-from drill.sandbox.carrier_queue import Queue
+from drill.sandbox.carrier_push import Delivery, inbound_of
 from drill.sandbox.phone_person import MODE_FILE, MODES
 
 Answer = tuple[int, dict[str, Any]]
@@ -22,12 +22,12 @@ LONGEST_WAIT_S: Final = 30.0
 
 
 class Switchboard:
-    """The JSON endpoint behind a bearer token, and the way an answer takes into the queue."""
+    """The JSON endpoint behind a bearer token, and the way an answer takes to the customer."""
 
-    def __init__(self, directory: Path, *, ledger: Ledger, queue: Queue, faults: Faults) -> None:
+    def __init__(self, directory: Path, *, ledger: Ledger, delivery: Delivery, faults: Faults) -> None:
         self._directory = directory
         self._ledger = ledger
-        self._queue = queue
+        self.delivery = delivery
         self._faults = faults
         self.token = (directory / "phone-token").read_text(encoding="utf-8")
 
@@ -37,6 +37,7 @@ class Switchboard:
             ("GET", "/phone/messages"): self._messages,
             ("POST", "/phone/reply"): self._reply,
             ("POST", "/phone/mode"): self._mode,
+            ("POST", "/inbound"): self._set_inbound,
             ("POST", "/faults"): self._order_fault,
             ("DELETE", "/faults"): self._clear_faults,
         }
@@ -50,7 +51,7 @@ class Switchboard:
             return 400, {"error": str(error)}
 
     def reply(self, number: str, text: str) -> str | None:
-        """Carry an answer to the queue as the vendor words it; returns the message's id, or None when a fault loses it."""
+        """Carry an answer to the customer as the vendor words it; its message's id in the queue, or None when it does not go there."""
         fault = self._faults.take("Reply")
         kind = fault.fault if fault else ""
         if kind == "drop":
@@ -63,7 +64,9 @@ class Switchboard:
             "dest_code": "1069000012",
             "sequence_id": str(time.time_ns() // 1000),
         }
-        return self._queue.put(item, copies=2 if kind == "duplicate" else 1, after_s=fault.seconds if fault and kind == "delay" else 0.0)
+        return self.delivery.reply(
+            item, copies=2 if kind == "duplicate" else 1, after_s=fault.seconds if fault and kind == "delay" else 0.0
+        )
 
     def _messages(self, given: Mapping[str, Any]) -> Answer:
         after, wait_s = int(given.get("after", "0")), min(float(given.get("wait", "0")), LONGEST_WAIT_S)
@@ -83,6 +86,10 @@ class Switchboard:
             return 400, {"error": f"a mode is one of {', '.join(MODES)}"}
         write_private(self._directory / MODE_FILE, f"{mode}\n")
         return 200, {"mode": mode}
+
+    def _set_inbound(self, given: Mapping[str, Any]) -> Answer:
+        self.delivery.set(inbound_of(given))
+        return 200, {}
 
     def _order_fault(self, given: Mapping[str, Any]) -> Answer:
         fault = self._faults.order(given)

@@ -60,6 +60,10 @@ class Phone:
             raise UsageError(f"the phone has no mode '{mode}'.", code="U021", fix=f"Use one of {', '.join(MODES)}.")
         self._ask("POST", "/phone/mode", {"mode": mode})
 
+    def set_inbound(self, *, replies: str, receipts: str = "none", url: str = "") -> None:
+        """Choose how answers and receipts come: queue, push or both; pushes go to `url`. Raises: UsageError: as `reply`."""
+        self._ask("POST", "/inbound", {"replies": replies, "receipts": receipts, "url": url})
+
     def order_fault(self, action: str, fault: str, **fields: Any) -> None:
         """Let the next calls of an action go wrong, as `carrier_faults.Fault` says. Raises: UsageError: as `reply`."""
         self._ask("POST", "/faults", {"action": action, "fault": fault, **fields})

@@ -16,7 +16,7 @@ from drill.model.wording import CATALOGUE, SANDBOX_CODES, Language, render
 from drill.sandbox.carrier import Habits, build
 from drill.sandbox.carrier_api import Api
 from drill.sandbox.carrier_http import Carrier, serve
-from drill.sandbox.carrier_ledger import KEY_ID, SIGN, Ledger
+from drill.sandbox.carrier_ledger import KEY_ID, QUEUE, SIGN, Ledger
 from drill.sandbox.phone import Phone
 from drill.sandbox.phone_person import code_in
 from tests.carrier_running import running_carrier
@@ -72,7 +72,7 @@ def test_auto_answers_questions_and_leaves_status_texts_alone(tmp_path: Path, ca
 
     assert [(answer["number"], answer["text"]) for answer in answers] == [(NUMBER, "1 4821")]
     assert len(phone.messages()) == 2
-    assert len(carrier.queue.receive(16, 0)) == 1
+    assert len(carrier.queues[QUEUE].receive(16, 0)) == 1
 
 
 @pytest.mark.parametrize("mode", ["manual", "silent"])
@@ -123,7 +123,7 @@ def test_a_person_answers_by_hand_and_the_queue_gets_it(tmp_path: Path, carrier:
 
     phone.reply("+86 139 0000 0002", "不确认 4821")
 
-    [parcel] = carrier.queue.receive(16, 1)
+    [parcel] = carrier.queues[QUEUE].receive(16, 1)
     assert parcel.dequeues == 1
     assert phone.answers()[0]["text"] == "不确认 4821"
     assert phone.answers()[0]["number"] == "13900000002"
@@ -254,22 +254,22 @@ def test_a_phone_without_its_carrier_says_how_to_start_it(tmp_path: Path) -> Non
 
 
 def test_a_hidden_text_becomes_visible_again_at_once_when_asked(carrier: Carrier) -> None:
-    carrier.queue.put({"content": "1"})
-    [first] = carrier.queue.receive(1, 0)
-    hidden = carrier.queue.receive(1, 0)
+    carrier.queues[QUEUE].put({"content": "1"})
+    [first] = carrier.queues[QUEUE].receive(1, 0)
+    hidden = carrier.queues[QUEUE].receive(1, 0)
 
-    changed = carrier.queue.change_visibility(first.handle, 0)
-    [again] = carrier.queue.receive(1, 0)
+    changed = carrier.queues[QUEUE].change_visibility(first.handle, 0)
+    [again] = carrier.queues[QUEUE].receive(1, 0)
 
     assert hidden == []
     assert changed is not None
     assert (again.id, again.dequeues) == (first.id, 2)
-    assert carrier.queue.delete([first.handle]) == [first.handle]
-    assert carrier.queue.delete([again.handle]) == []
+    assert carrier.queues[QUEUE].delete([first.handle]) == [first.handle]
+    assert carrier.queues[QUEUE].delete([again.handle]) == []
 
 
 def test_an_answer_is_not_handed_to_a_caller_who_hung_up(carrier: Carrier) -> None:
-    carrier.queue.put({"content": "1"})
+    carrier.queues[QUEUE].put({"content": "1"})
 
-    assert carrier.queue.receive(1, 0, wanted=lambda: False) == []
-    assert len(carrier.queue.receive(1, 0)) == 1
+    assert carrier.queues[QUEUE].receive(1, 0, wanted=lambda: False) == []
+    assert len(carrier.queues[QUEUE].receive(1, 0)) == 1
