@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -13,6 +16,8 @@ from drill.adapters.database_errors import translated
 from drill.model.errors import JournalBroken, UsageError
 
 _BUSY_TIMEOUT_MS = 30_000
+_BEING_WRITTEN_S: Final = 1.0
+_HEAD_BYTES: Final = 100
 _UNIXEPOCH_SUBSEC_SINCE = (3, 42)
 _LIVELY: Final = {
     "connect_timeout": 5,
@@ -23,7 +28,7 @@ _LIVELY: Final = {
     "tcp_user_timeout": 10_000,
 }
 """A connection whose other end is gone is noticed within about ten seconds, not after the two hours of a plain TCP connection."""
-_TABLES_LOCK: Final = 0x6472696C
+TABLES_LOCK: Final = 0x6472696C
 """Names the advisory lock under which tables are made: Postgres lets two processes race on CREATE TABLE IF NOT EXISTS."""
 
 
@@ -31,10 +36,11 @@ def sqlite_engine(path: Path, *, pool: int = 20) -> sa.Engine:
     """An engine on one SQLite file: write-ahead log, every commit on disk, writers queue for 30 s.
 
     The durable engine asks for `unixepoch('subsec')`, which SQLite before 3.42 answers with NULL; a function of the same name fills in.
-    Raises: JournalBroken: the folder of the file cannot be made (J022).
+    Raises: JournalBroken: the folder of the file cannot be made (J022), or the file was cut off (J004).
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_cut(path)
     except OSError as error:
         what = f"the journal's folder {path.parent} cannot be used: {error.strerror}."
         raise JournalBroken(what, code="J022", fix="Point DRILL_HOME at a directory that you can write.") from error
@@ -51,6 +57,34 @@ def sqlite_engine(path: Path, *, pool: int = 20) -> sa.Engine:
     return engine
 
 
+def _refuse_cut(path: Path) -> None:
+    """Refuse a file that lost its end: SQLite would take one of no bytes for a new database, and notice others only where it reads.
+
+    A file that is being made, or written back from its log, is too short for an instant only.
+    """
+    until_s = time.monotonic() + _BEING_WRITTEN_S
+    while path.exists() and _is_cut(path):
+        if time.monotonic() > until_s:
+            size = path.stat().st_size
+            raise JournalBroken(
+                f"the journal {path} was cut off: {size} bytes are left." if size else f"the journal {path} is empty.",
+                code="J004",
+                fix="Restore it from a copy; when there never was a drill, delete it.",
+            )
+        time.sleep(_BEING_WRITTEN_S / 20)
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether the file is shorter than its first page says, and no log beside it may hold the rest."""
+    with path.open("rb") as file:
+        head, size = file.read(_HEAD_BYTES), file.seek(0, os.SEEK_END)
+    if len(head) < _HEAD_BYTES or not head.startswith(b"SQLite format 3\0"):
+        return size == 0  # what is no database at all is noticed by SQLite
+    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    log = path.with_name(f"{path.name}-wal")
+    return size < pages * (65536 if page == 1 else page) and not (log.exists() and log.stat().st_size)
+
+
 def _unixepoch(*arguments: str) -> float:
     return time.time() if {"subsec", "subsecond"} & set(arguments) else int(time.time())
 
@@ -64,6 +98,53 @@ def database_engine(url: str) -> sa.Engine:
         return sqlite_engine(Path(url.removeprefix("sqlite:///")))
     parsed = _postgres_url(url)
     return sa.create_engine(parsed, pool_size=8, max_overflow=12, pool_pre_ping=True, connect_args=dict(_LIVELY))
+
+
+def read_only_engine(url: str) -> sa.Engine | None:
+    """As `database_engine`, but nothing can be written through it, and the folder of a SQLite file need not be writable.
+
+    Nothing when the file does not exist. Raises: as `database_engine`.
+    """
+    if not url.startswith("sqlite:///"):
+        return database_engine(url).execution_options(postgresql_readonly=True)
+    path = Path(url.removeprefix("sqlite:///"))
+    if not _exists(path):
+        return None
+    _refuse_cut(path)
+    address = f"file:{quote(str(path))}?mode=ro" + ("" if _opens(path) else "&immutable=1")
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        return connection
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.stat().st_size >= 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise JournalBroken(
+            f"the journal {path} cannot be used: {error.strerror}.", code="J022", fix="Point DRILL_HOME at a directory that you can read."
+        ) from error
+
+
+def _opens(path: Path) -> bool:
+    """Whether SQLite can read the file beside its log; without a log to read, a folder where none can be made is no reason not to."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        return True
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        return True  # damaged: whoever reads it says so
+    return True
 
 
 def _postgres_url(url: str) -> sa.URL:
@@ -82,7 +163,7 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
     """Make what is missing; any number of processes may do so at once. Raises: JournalBroken: the database cannot be used."""
     with translated(), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(TABLES_LOCK)))
         metadata.create_all(connection)
 
 

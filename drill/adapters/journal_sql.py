@@ -12,41 +12,13 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from drill.adapters.database import create_tables
 from drill.adapters.database_errors import riding_out, translated
+from drill.adapters.journal_schema import drills, facts, prepare
 from drill.adapters.journal_tokens import stale
-from drill.model.errors import JournalBroken
 from drill.model.events import GENESIS, Draft, Fact, Kind, canonical, fact_from_row, seal, stamp
 
 T = TypeVar("T")
-JOURNAL_VERSION = 1
 _FOLLOW_POLL_S = 0.03
-_metadata = sa.MetaData()
-_drills = sa.Table(
-    "drill_head",
-    _metadata,
-    sa.Column("ordinal", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("drill", sa.Text, nullable=False, unique=True),
-    sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("token", sa.Integer, nullable=False),
-)
-_facts = sa.Table(
-    "fact",
-    _metadata,
-    sa.Column("drill", sa.Text, primary_key=True),
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("at", sa.Text, nullable=False),
-    sa.Column("mono_s", sa.Float, nullable=False),
-    sa.Column("epoch", sa.Text, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("data", sa.Text, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.UniqueConstraint("drill", "key"),
-)
-_version = sa.Table("journal_version", _metadata, sa.Column("version", sa.Integer, nullable=False))
 
 
 class SqlJournal:
@@ -55,28 +27,17 @@ class SqlJournal:
     A Postgres that goes away is waited for, up to `patience_s`: every call here is safe to repeat.
     """
 
-    def __init__(self, engine: sa.Engine, *, patience_s: float = 60.0) -> None:
+    def __init__(self, engine: sa.Engine, *, patience_s: float = 60.0, to_look: bool = False) -> None:
+        """`to_look`: the tables are there already, and stay as they are."""
         self._engine = engine
         self._patience_s = patience_s
         self._shut = threading.Event()
-        with translated():
-            self._prepare()
+        if not to_look:
+            with translated():
+                prepare(engine)
 
     def _persistently(self, work: Callable[[], T]) -> T:
         return riding_out(work, patience_s=self._patience_s)
-
-    def _prepare(self) -> None:
-        create_tables(self._engine, _metadata)
-        with self._write() as connection:
-            found = connection.execute(sa.select(_version.c.version)).scalar()
-            if found is None:
-                connection.execute(_version.insert().values(version=JOURNAL_VERSION))
-        if found is not None and found > JOURNAL_VERSION:
-            raise JournalBroken(
-                f"the journal was written by a newer release (format {found}, this one reads {JOURNAL_VERSION}).",
-                code="J005",
-                fix="Use the newer release; nothing was changed.",
-            )
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
@@ -111,12 +72,12 @@ class SqlJournal:
                     fresh.append({**fact.row(), "data": canonical(fact.data)})
                 out.append(stored[draft.key])
             if fresh:
-                connection.execute(_facts.insert(), fresh)
-                connection.execute(_drills.update().where(_drills.c.drill == drill).values(seq=seq, digest=digest))
+                connection.execute(facts.insert(), fresh)
+                connection.execute(drills.update().where(drills.c.drill == drill).values(seq=seq, digest=digest))
             return out
 
     def _head(self, connection: sa.Connection, drill: str, token: int | None) -> tuple[int, str]:
-        query = sa.select(_drills.c.seq, _drills.c.digest, _drills.c.token).where(_drills.c.drill == drill).with_for_update()
+        query = sa.select(drills.c.seq, drills.c.digest, drills.c.token).where(drills.c.drill == drill).with_for_update()
         row = connection.execute(query).one_or_none()
         if row is None:
             connection.execute(_new_head(connection, drill))
@@ -127,13 +88,13 @@ class SqlJournal:
 
     @staticmethod
     def _stored(connection: sa.Connection, drill: str, keys: Sequence[str]) -> dict[str, Fact]:
-        query = sa.select(_facts).where(_facts.c.drill == drill, _facts.c.key.in_(keys))
+        query = sa.select(facts).where(facts.c.drill == drill, facts.c.key.in_(keys))
         return {row.key: _to_fact(row) for row in connection.execute(query)}
 
     def read(self, drill: str, *, after: int = 0, kinds: frozenset[Kind] | None = None) -> list[Fact]:
-        query = sa.select(_facts).where(_facts.c.drill == drill, _facts.c.seq > after).order_by(_facts.c.seq)
+        query = sa.select(facts).where(facts.c.drill == drill, facts.c.seq > after).order_by(facts.c.seq)
         if kinds is not None:
-            query = query.where(_facts.c.kind.in_(sorted(kinds)))
+            query = query.where(facts.c.kind.in_(sorted(kinds)))
 
         def look() -> list[Fact]:
             with self._engine.connect() as connection:
@@ -157,14 +118,17 @@ class SqlJournal:
     def drills(self) -> list[str]:
         def look() -> list[str]:
             with self._engine.connect() as connection:
-                return list(connection.execute(sa.select(_drills.c.drill).order_by(_drills.c.ordinal)).scalars())
+                return list(connection.execute(sa.select(drills.c.drill).order_by(drills.c.ordinal)).scalars())
 
         return self._persistently(look)
 
     def head(self, drill: str) -> tuple[int, str]:
-        with translated(), self._engine.connect() as connection:
-            row = connection.execute(sa.select(_drills.c.seq, _drills.c.digest).where(_drills.c.drill == drill)).one_or_none()
-        return (row.seq, row.digest) if row is not None else (0, GENESIS)
+        def look() -> tuple[int, str]:
+            with self._engine.connect() as connection:
+                row = connection.execute(sa.select(drills.c.seq, drills.c.digest).where(drills.c.drill == drill)).one_or_none()
+            return (row.seq, row.digest) if row is not None else (0, GENESIS)
+
+        return self._persistently(look)
 
     def take_token(self, drill: str) -> int:
         """A fencing token above every earlier one; from now on writes that carry an older token are refused."""
@@ -172,15 +136,15 @@ class SqlJournal:
         def take() -> int:
             with self._write() as connection:
                 self._head(connection, drill, None)
-                connection.execute(_drills.update().where(_drills.c.drill == drill).values(token=_drills.c.token + 1))
-                return int(connection.execute(sa.select(_drills.c.token).where(_drills.c.drill == drill)).scalar_one())
+                connection.execute(drills.update().where(drills.c.drill == drill).values(token=drills.c.token + 1))
+                return int(connection.execute(sa.select(drills.c.token).where(drills.c.drill == drill)).scalar_one())
 
         return self._persistently(take)
 
     def check(self, drill: str, token: int) -> None:
         def look() -> int:
             with self._engine.connect() as connection:
-                return int(connection.execute(sa.select(_drills.c.token).where(_drills.c.drill == drill)).scalar() or 0)
+                return int(connection.execute(sa.select(drills.c.token).where(drills.c.drill == drill)).scalar() or 0)
 
         present = self._persistently(look)
         if token < present:
@@ -193,8 +157,8 @@ def _new_head(connection: sa.Connection, drill: str) -> sa.Insert:
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
 
-        return insert(_drills).values(values).on_conflict_do_nothing()
-    return _drills.insert().values(values)
+        return insert(drills).values(values).on_conflict_do_nothing()
+    return drills.insert().values(values)
 
 
 def _to_fact(row: sa.Row[tuple[object, ...]]) -> Fact:

@@ -15,7 +15,7 @@ from drill.model.events import Fact
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file next to its place, then move it there.
 
-    Raises: DrillError: the directory cannot be written or is full (D020).
+    Raises: DrillError: the directory cannot be written or is full (D030).
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -27,7 +27,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
             beside.unlink(missing_ok=True)
         raise DrillError(
             f"{path} cannot be written: {error.strerror}.",
-            code="D020",
+            code="D030",
             fix="Free space or choose another place with --report; the journal is safe.",
         ) from error
 

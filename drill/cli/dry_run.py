@@ -21,7 +21,7 @@ def dry_run_all(paths: Sequence[Path], overrides: Sequence[str], *, as_json: boo
     """Rehearse each file, and each scenario below each folder; say what would happen and return the worst exit code.
 
     Writes nothing but the file `junit`, when it is given. Raises: UsageError: a folder holds no scenario.
-    DrillError: the file cannot be written (D020).
+    DrillError: the file cannot be written (D030).
     """
     from drill.adapters.report_files import write_whole
     from drill.settings import Settings

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from drill.wiring.records import Records
 
 _DRILL = click.argument("drill", required=False, metavar="[DRILL]", shell_complete=drills)
+_BROKEN = "broken"
+_EXIT_BROKEN = 6
+_OF_ONE_DRILL = frozenset({"J001", "J002", "J003", "J007", "J008"})
+"""Troubles with the record of one drill; the others are with the journal as a whole."""
+_UNFINISHED = frozenset({"planned", "running", "held"})
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
@@ -23,6 +28,14 @@ def open_records() -> Records:
     from drill.wiring.records import Records
 
     return Records(Settings.load())
+
+
+def open_to_look() -> Records:
+    """The same, as they are: nothing is written, and a read-only DRILL_HOME will do."""
+    from drill.settings import Settings
+    from drill.wiring.records import Records
+
+    return Records.to_look_at(Settings.load())
 
 
 def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
@@ -57,7 +70,9 @@ def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
         ],
         "asked": [{"step": step, "why": row.why_asked} for step, row in progress.steps.items() if row.asked and not row.decided],
         "left": list(progress.left),
+        "ground_gone": progress.ground_gone,
         "ways": [str(way) for way in ways_on(progress, drill)] if progress.state == "held" else [],
+        "needs_engine": _stranded(records).get(drill) if progress.state in _UNFINISHED else None,
     }
 
 
@@ -73,7 +88,7 @@ def status(drill: str | None, *, as_json: bool) -> None:
     """
     from drill.wiring.trust import trusted
 
-    records = open_records()
+    records = open_to_look()
     drill = trusted(records, records.known(drill))
     row = _status(records, drill, records.progress(drill))
     if as_json:
@@ -83,7 +98,7 @@ def status(drill: str | None, *, as_json: bool) -> None:
     click.echo(f"{drill}: {row['state']} ({row.get('mode', '')}, {engine})")
     for step in row["steps"]:
         click.echo(f"  {step['state']:<12} {step['id']}")
-    for gate in (gate for gate in row.get("gates", ()) if gate["state"] == "open"):
+    for gate in (gate for gate in row.get("gates", ()) if gate["state"] == "open" and row["state"] in _UNFINISHED):
         who = ", ".join(gate["asked"])
         click.echo(
             f"  {gate['id']} waits for {who} until {gate['deadline'][11:19]} UTC: `drill ack {drill} {gate['id']} --as {gate['asked'][-1]}`"
@@ -92,7 +107,11 @@ def status(drill: str | None, *, as_json: bool) -> None:
         click.echo(f"  {asked['step']} waits for you: {asked['why']}: `drill retry {drill} {asked['step']}` or `drill skip …`")
     for what in row.get("left", ()):
         click.echo(f"  left for a person: {what}")
-    if row["state"] == "running" and not row.get("engine_pid"):
+    if row.get("ground_gone"):
+        click.echo("  its ground is gone: nothing of it is left to take back")
+    if row.get("needs_engine"):
+        click.echo(f"  it waits for an engine of version {row['needs_engine']}: go on with it, or end it, with the release that began it")
+    elif row["state"] == "running" and not row.get("engine_pid"):
         click.echo(f"  its engine is gone: `drill resume {drill}` goes on, `drill abort {drill}` takes it back")
     if row["state"] == "held":
         click.echo(f"  on hold: {', '.join(row['ways'])}")
@@ -113,49 +132,70 @@ def show(drill: str | None, *, as_json: bool, lang: str) -> None:
     from drill.views.markdown import render_markdown
     from drill.wiring.trust import trusted
 
-    records = open_records()
+    records = open_to_look()
     report = records.report(trusted(records, records.known(drill)))
     click.echo(render_json(report) if as_json else render_markdown(report, lang="zh" if lang == "zh" else "en"))
 
 
 @click.command(name="list")
 @_JSON
-def list_drills(*, as_json: bool) -> None:
-    r"""List past and running drills, oldest first.
+def list_drills(*, as_json: bool) -> int:
+    r"""List past and running drills, oldest first; leaves with 6 when the record of one cannot be trusted.
 
     \b
     Example:
       drill list --json
     """
-    records = open_records()
-    rows: list[dict[str, Any]] = []
-    for drill in records.journal.drills():
-        report = records.report(drill, with_trend=False)
-        state = records.progress(drill).state
-        rows.append(
-            {
-                "drill": drill,
-                "scenario": report.scenario,
-                "mode": report.mode,
-                "state": state,
-                "exit_code": report.exit_code,
-                "at": report.zero_at,
-                "rta_s": report.rto.actual_s,
-                "rto_met": report.rto.met,
-            }
-        )
-    versions = _stranded(records) if any(row["state"] in {"planned", "running", "held"} for row in rows) else {}
+    records = open_to_look()
+    rows = [_listed(records, drill) for drill in records.journal.drills()]
+    versions = _stranded(records) if any(row["state"] in _UNFINISHED for row in rows) else {}
     rows = [{**row, "needs_engine": versions.get(row["drill"])} for row in rows]
+    broken = any(row["state"] == _BROKEN for row in rows)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
-        return
+        return _EXIT_BROKEN if broken else 0
     if not rows:
         click.echo("no drill yet: `drill run scenarios/sandbox-region-outage.yaml` runs one on this machine")
     for row in rows:
-        rta = f"{row['rta_s']:.1f} s" if row["rta_s"] is not None else "unmeasured"
-        click.echo(f"{row['drill']:<44} {row['state']:<10} {row['mode']:<8} RTA {rta:<11} {row['at'][:19]}")
-        if row["needs_engine"]:
-            click.echo(f"  it waits for an engine of version {row['needs_engine']}: go on with that release")
+        _echo_listed(row)
+    return _EXIT_BROKEN if broken else 0
+
+
+def _listed(records: Records, drill: str) -> dict[str, Any]:
+    """One line of the list. A record that cannot be trusted is listed as such, and hides none of the others."""
+    from drill.model.errors import JournalBroken
+    from drill.model.progress import Progress
+    from drill.wiring.trust import trusted_facts
+
+    try:
+        facts = trusted_facts(records, drill)
+        report, state = records.report(drill, facts, with_trend=False), Progress().apply(facts).state
+    except JournalBroken as error:
+        if error.code not in _OF_ONE_DRILL:
+            raise
+        nothing = dict.fromkeys(("scenario", "mode", "exit_code", "at", "rta_s", "rto_met"))
+        return {"drill": drill, "state": _BROKEN, **nothing, "error": {"code": error.code, "what": error.what, "fix": error.fix}}
+    return {
+        "drill": drill,
+        "scenario": report.scenario,
+        "mode": report.mode,
+        "state": state,
+        "exit_code": report.exit_code,
+        "at": report.zero_at,
+        "rta_s": report.rto.actual_s,
+        "rto_met": report.rto.met,
+        "error": None,
+    }
+
+
+def _echo_listed(row: dict[str, Any]) -> None:
+    if row["error"]:
+        click.echo(f"{row['drill']:<44} {row['state']:<10} [{row['error']['code']}] {row['error']['what']} {row['error']['fix']}")
+        return
+    rta = f"{row['rta_s']:.1f} s" if row["rta_s"] is not None else "unmeasured"
+    click.echo(f"{row['drill']:<44} {row['state']:<10} {row['mode']:<8} RTA {rta:<11} {row['at'][:19]}")
+    if row["needs_engine"]:
+        click.echo(f"  it waits for an engine of version {row['needs_engine']}: go on with it, or end it, with the release that began it")
 
 
 def _stranded(records: Records) -> dict[str, str]:
@@ -172,14 +212,17 @@ def _stranded(records: Records) -> dict[str, str]:
 def logs(drill: str | None, *, measurements: bool, artifact: str | None) -> None:
     r"""Print a drill's facts, one JSON object a line, or a piece of kept tool output.
 
+    Facts of a record that cannot be trusted are printed as they are; the error follows them.
+
     \b
     Example:
       drill logs my-drill | jq 'select(.kind == "StepFailed")'
     """
     from drill.model.errors import UsageError
     from drill.model.progress import DECISIVE
+    from drill.wiring.trust import trusted
 
-    records = open_records()
+    records = open_to_look()
     drill = records.known(drill)
     if artifact:
         kept = records.artifacts()
@@ -192,3 +235,4 @@ def logs(drill: str | None, *, measurements: bool, artifact: str | None) -> None
         return
     for fact in records.journal.read(drill, kinds=None if measurements else DECISIVE):
         click.echo(json.dumps(fact.row(), ensure_ascii=False))
+    trusted(records, drill)

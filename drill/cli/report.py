@@ -32,11 +32,12 @@ def report(drill: str | None, form: str, lang: Language, output: Path | None) ->
       drill report my-drill --format markdown --lang zh
     """
     from drill.adapters.report_files import write_whole
-    from drill.cli.look import open_records
+    from drill.cli.look import open_to_look
+    from drill.wiring.trust import trusted_facts
 
-    records = open_records()
+    records = open_to_look()
     drill = records.known(drill)
-    facts = records.journal.read(drill)
+    facts = trusted_facts(records, drill)
     text = _facts(facts) if form == "facts" else _writer(form, lang)(records.report(drill, facts))
     if output is None:
         click.echo(text, nl=not text.endswith("\n"))

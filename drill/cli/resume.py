@@ -184,11 +184,13 @@ def _write(records: Records, drill: str, *drafts: Draft) -> None:
 def _open(drill: str | None, *, untold_too: bool = False) -> tuple[Records, str]:
     """A drill that has not ended; with `untold_too` also one whose engine died before it told anybody of the end."""
     from drill.cli.look import open_records
+    from drill.wiring.serving import refuse_stranded
     from drill.wiring.telling import told
     from drill.wiring.trust import trusted
 
     records = open_records()
     drill = trusted(records, records.known(drill))
+    refuse_stranded(records, drill)
     progress = records.progress(drill)
     if progress.outcome and not (untold_too and not told(records, drill)):
         raise UsageError(f"{drill} has ended: {progress.outcome}.", code="U020", fix=f"See `drill show {drill}`.")

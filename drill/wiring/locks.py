@@ -29,9 +29,9 @@ def engine_holder(settings: Settings) -> Holder | None:
     """Who runs an engine on this home now, or nobody."""
     path = settings.home / "engine.lock"
     try:
-        with path.open("r+", encoding="utf-8") as file:
+        with path.open("r", encoding="utf-8") as file:  # a look needs no right to write
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 row = json.loads(file.read() or "{}")
                 return Holder(int(row.get("pid", 0)), str(row.get("drill", "?")))

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from drill import __version__
 from drill.adapters.clock import SystemClock
-from drill.adapters.database import database_engine
+from drill.adapters.database import database_engine, read_only_engine
+from drill.adapters.journal_looking import journal_to_look_at
 from drill.adapters.journal_sql import SqlJournal
 from drill.engine.record import Recorder
 from drill.model.errors import UsageError
@@ -36,6 +37,15 @@ class Records:
         self.settings = settings
         self.journal: Journal = journal or SqlJournal(self.database)
         self.clock = SystemClock()
+
+    @classmethod
+    def to_look_at(cls, settings: Settings) -> Records:
+        """The records as they are: nothing can be written, not even what is missing, and a read-only DRILL_HOME will do."""
+        engine = read_only_engine(settings.database_url)
+        records = cls(settings, journal_to_look_at(engine))
+        if engine is not None:
+            records.database = engine
+        return records
 
     @cached_property
     def database(self) -> sa.Engine:
@@ -115,7 +125,7 @@ class Records:
     def publish(self, drill: str, directory: Path) -> Report:
         """Write index.html, report.json and facts.jsonl of a drill; each file appears whole or not at all.
 
-        Raises: DrillError: the directory cannot be made or written (D020).
+        Raises: DrillError: the directory cannot be made or written (D030).
         """
         from drill.adapters.report_files import write_facts, write_whole
         from drill.views.html import render_html

@@ -54,11 +54,24 @@ def enqueue(records: Records, drill: str) -> None:
         queue.close()
 
 
+def refuse_stranded(records: Records, drill: str) -> None:
+    """Raises: JournalBroken: only an engine of another version can go on with the drill (J013)."""
+    from drill.engine.durable import APPLICATION_VERSION
+
+    version = stranded(records).get(drill)
+    if version is not None:
+        raise JournalBroken(
+            f"the drill {drill} waits for an engine of version {version}; this release has {APPLICATION_VERSION}.",
+            code="J013",
+            fix="Go on with it, or end it, with the release that began it; nothing was changed.",
+        )
+
+
 def stranded(records: Records) -> dict[str, str]:
-    """Unfinished drills that need an engine of another version, with that version."""
+    """Unfinished drills that need an engine of another version, with that version. Writes nothing."""
     from drill.engine.durable import DrillQueue
 
-    queue = DrillQueue(database_engine(records.settings.database_url))
+    queue = DrillQueue(records.database, to_look=True)
     try:
         return {drill: version for drill, version in queue.stranded().items() if not records.progress(drill).outcome}
     finally:

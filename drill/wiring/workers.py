@@ -20,12 +20,14 @@ from drill.adapters.terraform_orphans import forget_runs
 from drill.engine.crew import DrillCrew
 from drill.engine.durable import DurableEngine
 from drill.engine.keeper import Duties
-from drill.model.errors import PreflightFailed
+from drill.model.errors import JournalBroken, PreflightFailed
 from drill.model.events import Kind
 from drill.model.plan import Plan
+from drill.model.progress import Progress
 from drill.wiring.records import Records
 from drill.wiring.rolls import SERVER, enroll
 from drill.wiring.sessions import Manned, man
+from drill.wiring.trust import trusted_facts
 from drill.wiring.worlds import end_tools_of_dead_engines
 
 DRILLS_AT_A_TIME = 8
@@ -71,7 +73,11 @@ class Worker:
 
     def _crew_of(self, drill: str, plan: Plan) -> DrillCrew | None:
         self._await_the_end_if_ending()
-        began = self._records.progress(drill).started
+        try:
+            began = Progress().apply(trusted_facts(self._records, drill)).started
+        except JournalBroken as error:  # left as it is, for a person to look at; `drill resume` gives it another life when it is mended
+            self._say(f"{drill}: {error}")
+            raise
         try:
             manned = man(
                 self._records,

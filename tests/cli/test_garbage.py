@@ -15,7 +15,12 @@ from drill.model.plan import PLAN_VERSION
 from tests.cli.conftest import Drill, tell
 from tests.model.story import Story
 
-COMMANDS = (["resume"], ["abort"], ["failback"], ["status"], ["show"])
+COMMANDS = (
+    *(["resume"], ["abort"], ["hold"], ["proceed"], ["failback"], ["status"], ["show"], ["report"]),
+    *(["ack", "go", "--as", "lead"], ["decline", "go", "--as", "lead"], ["retry"], ["skip"], ["list"], ["serve"]),
+)
+OF_ALL = {"J004", "J005"}
+"""Troubles with the journal as a whole: nothing is listed, and nothing is served."""
 Damage = Callable[[sqlite3.Connection], object]
 
 
@@ -87,25 +92,71 @@ def content(home: Path) -> list[tuple[object, ...]]:
         return [(name, *row) for name in names for row in journal.execute(f"SELECT * FROM {name}")]  # noqa: S608 - its own names
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def words(command: list[str], told: str) -> list[str]:
+    """The command on the drill; some name none."""
+    return command if command[0] in {"list", "serve"} else [command[0], told, *command[1:]]
+
+
+@pytest.mark.parametrize("command", [row for row in COMMANDS if row[0] not in {"list", "serve"}], ids=lambda words: words[0])
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_journal_is_refused_and_left_as_it_is(drill: Drill, home: Path, name: str, command: list[str]) -> None:
     damage, codes = DAMAGES[name]
     damaged(home, damage)
     before = content(home)
 
-    said = drill(*command, "--json")
+    said = drill(*words(command, begun().drill))
 
-    error = json.loads(said.out)["error"]
+    assert said.code == 6, said
+    assert [code for code in codes if f"error: [{code}]" in said.err], said.err
+    assert content(home) == before
+
+
+@pytest.mark.parametrize("name", [name for name, (_, codes) in DAMAGES.items() if not codes & OF_ALL])
+def test_a_damaged_drill_is_listed_as_such_and_hides_no_other(drill: Drill, home: Path, name: str) -> None:
+    damage, codes = DAMAGES[name]
+    damaged(home, damage)
+    tell(Story(every_s=0.5, drill="sound"))
+    before = content(home)
+
+    said = drill("list", "--json")
+
+    broken, sound = said.json()
     assert said.code == 6
-    assert error["code"] in codes
-    assert error["fix"]
+    assert (broken["state"], broken["error"]["code"] in codes, bool(broken["error"]["fix"])) == ("broken", True, True)
+    assert (sound["drill"], sound["state"], sound["error"]) == ("sound", "finished", None)
+    assert f"broken     [{broken['error']['code']}]" in drill("list").out
+    assert content(home) == before
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_the_facts_of_a_damaged_drill_can_still_be_looked_at(drill: Drill, home: Path, name: str) -> None:
+    damage, codes = DAMAGES[name]
+    damaged(home, damage)
+
+    said = drill("logs")
+
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert said.code == 0 if codes == {"J007"} else 6
+    assert bool(rows) is not bool(codes & OF_ALL)
+
+
+@pytest.mark.parametrize("command", [["list"], ["serve"], ["run", "scenarios/sandbox-region-outage.yaml"]], ids=lambda words: words[0])
+def test_a_journal_of_a_newer_release_is_used_for_nothing(drill: Drill, home: Path, command: list[str]) -> None:
+    damaged(home, of_tomorrow)
+    before = content(home)
+
+    said = drill(*command)
+
+    assert (said.code, "[J005]" in said.err) == (6, True), said
     assert content(home) == before
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-@pytest.mark.parametrize("share", [0.9, 0.5, 0.1, 0.01])
-def test_a_truncated_database_is_refused_and_left_as_it_is(drill: Drill, home: Path, share: float, command: list[str]) -> None:
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1, 0.01, 0.0])
+def test_a_truncated_database_is_refused_and_left_as_it_is(
+    drill: Drill, home: Path, share: float, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drill.adapters.database._BEING_WRITTEN_S", 0.0)  # nobody is writing
     whole = damaged(home, lambda _: None)
     file = home / "drill.sqlite"
     for beside in home.glob("drill.sqlite-*"):
@@ -113,7 +164,7 @@ def test_a_truncated_database_is_refused_and_left_as_it_is(drill: Drill, home: P
     file.write_bytes(whole[: int(len(whole) * share)])
     before = file.read_bytes()
 
-    said = drill(*command)
+    said = drill(*words(command, begun().drill))
 
     assert said.code == 6, said
     assert "[J00" in said.err

@@ -127,7 +127,7 @@ def test_a_bug_of_ours_is_exit_6_with_a_report_and_no_traceback(drill: Drill, tm
     def broken() -> None:
         raise RuntimeError("the impossible")
 
-    monkeypatch.setattr(look, "open_records", broken)
+    monkeypatch.setattr(look, "open_to_look", broken)
 
     said = drill("list")
 
@@ -145,7 +145,7 @@ def test_a_bug_of_ours_is_one_line_also_where_its_details_cannot_be_kept(
     def broken() -> None:
         raise RuntimeError("one\ntwo")
 
-    monkeypatch.setattr(look, "open_records", broken)
+    monkeypatch.setattr(look, "open_to_look", broken)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
 
     said = drill("list")
@@ -159,7 +159,7 @@ def test_a_question_stopped_with_ctrl_c_is_exit_130(drill: Drill, monkeypatch: p
     def stopped() -> None:
         raise click.exceptions.Abort
 
-    monkeypatch.setattr(look, "open_records", stopped)
+    monkeypatch.setattr(look, "open_to_look", stopped)
 
     assert drill("list").code == 130
 

@@ -57,7 +57,7 @@ def test_a_place_that_cannot_be_written_is_said(drill: Drill, tmp_path: Path) ->
     said = drill("report", told, "-o", tmp_path / "file" / "result.html")
 
     assert said.code == 2
-    assert "D020" in said.err
+    assert "D030" in said.err
 
 
 def test_a_record_that_was_not_touched_is_verified(drill: Drill, published: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_report_that_cannot_be_written_is_one_finding_and_the_result_is_still_
 
     first, second = (published(records, recorder, tmp_path / "file" / drill) for _ in range(2))
 
-    found = [fact.data for fact in records.journal.read(drill, kinds=frozenset({Kind.FINDING_RAISED})) if fact.key == "finding/report/D020"]
+    found = [fact.data for fact in records.journal.read(drill, kinds=frozenset({Kind.FINDING_RAISED})) if fact.key == "finding/report/D030"]
     assert (first.drill, second.rto) == (drill, first.rto)
     assert len(found) == 1
     assert "cannot be written" in found[0]["what"]
