@@ -12,6 +12,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from drill.engine.attempt import Result
+from drill.model.graph import topological
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 
 Part = Literal["drill", "failback"]
@@ -184,15 +185,6 @@ def _settle(future: asyncio.Future[bool], value: bool) -> None:  # noqa: FBT001 
 
 
 def _in_order(steps: Sequence[PlannedStep]) -> list[PlannedStep]:
-    """Steps so that each comes after those it waits for; the plan has no cycle."""
-    done: list[PlannedStep] = []
-    names: set[str] = set()
-    waiting = list(steps)
-    while waiting:
-        ready = [step for step in waiting if names.issuperset(step.after)]
-        if not ready:
-            raise ValueError(f"the steps {[step.id for step in waiting]} wait for one another")
-        done += ready
-        names.update(step.id for step in ready)
-        waiting = [step for step in waiting if step.id not in names]
-    return done
+    """Steps so that each comes after those it waits for. Raises: ValueError: they wait for one another."""
+    named = {step.id: step for step in steps}
+    return [named[name] for name in topological({step.id: step.after for step in steps})]

@@ -198,7 +198,7 @@ class DrillCrew:
     def _behind(self, phase: str) -> bool:
         """Whether the drill has turned home and the phase belongs to the way out: another life must not go there again."""
         home = self._recorder.look(lambda progress: progress.failback or progress.decision == "failback", fresh=False)
-        return home and phase in {each.id for each in self._plan.phases}
+        return home and any(each.id == phase for each in self._plan.phases)
 
     def tell(self, phase: PlannedPhase) -> Result:
         opened = self._recorder.journal.find(self._recorder.drill, f"{phase.id}/opened")
@@ -213,7 +213,7 @@ class DrillCrew:
         return (clock.now() - fact.at).total_seconds()
 
     def close_phase(self, phase: PlannedPhase, *, ok: bool) -> Result:
-        if not self._behind(phase.id) and phase.id in self._recorder.look(lambda progress: dict(progress.phases)):
+        if not self._behind(phase.id) and self._recorder.look(lambda progress: phase.id in progress.phases):
             turn = self._recorder.look(lambda progress: progress.decisions)
             state = "succeeded" if ok else "failed"
             self._recorder.say(Kind.PHASE_CLOSED, f"{phase.id}/closed/{turn}", phase=phase.id, state=state)
