@@ -48,7 +48,7 @@ class AliyunReplySource:
         *,
         queue_endpoint: str,
         queue: str,
-        kind: Literal["SmsUp", "SmsReport"] = "SmsUp",
+        kind: Literal["SmsUp", "SmsReport", "VoiceReport"] = "SmsUp",
     ) -> None:
         self._account = Account(endpoint, protocol, key_id, key_secret)
         self._queue_endpoint = queue_endpoint
@@ -70,12 +70,17 @@ class AliyunReplySource:
         """Up to 16 answers, waiting up to `wait_s` (whole seconds, at most 30) for the first."""
         wait = min(max(0, round(wait_s)), _LONGEST_WAIT_S)
         parcels = self._receiver.call(lambda queue: queue.batch_receive_message(_BATCH, wait), missing=[])
-        read = [(parcel, _read(parcel)) for parcel in parcels]
-        for parcel, message in read:
-            if message is None:  # nobody can ever read it: it must not come back every 30 s
+        read = [(parcel, self.read(parcel)) for parcel in parcels]
+        for parcel, messages in read:
+            if not messages:  # nobody can ever read it: it must not come back every 30 s
                 _LOG.warning("sms.unreadable_reply", extra={"message_id": parcel.message_id})
                 self._delete(parcel.receipt_handle)
-        return [message for _, message in read if message is not None]
+        return [message for _, messages in read for message in messages]
+
+    def read(self, parcel: Any) -> list[InboundMessage]:
+        """What one parcel says; nothing when it is neither an answer nor a receipt that says how it ended."""
+        message = _read(parcel)
+        return [message] if message else []
 
     def done(self, message: InboundMessage) -> None:
         """The answer is stored: never deliver it again. Raises: Retryable: the provider does not answer (A150)."""

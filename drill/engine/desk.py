@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -11,8 +12,9 @@ from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.acknowledgement import Judgement, judge
 from drill.model.errors import DrillError, JournalBroken
-from drill.model.events import Draft, Kind, stamp
+from drill.model.events import Draft, Fact, Kind, stamp
 from drill.model.ports import InboundMessage, ReplySource
+from drill.model.ports_people import CALL
 from drill.model.replies import Reply, parse
 
 _WAIT_S = 1.0
@@ -27,13 +29,38 @@ class Desk:
         self._people = people
 
     def take_message(self, message: InboundMessage) -> Judgement:
-        """Judge a text that came in from a number."""
-        contact = self._people.contact_of(message.address)
-        return self.take(parse(message.text), contact=contact, channel="sms", message_id=message.id, sent_at=message.sent_at)
+        """Judge a text that came in from a number, or keys pressed in a call."""
+        reply, contact, channel = self._heard(message)
+        return self.take(reply, contact=contact, channel=channel, message_id=message.id, sent_at=message.sent_at)
 
     def weigh(self, message: InboundMessage) -> Judgement:
         """What a text would do; writes nothing."""
-        return self._judge(parse(message.text), self._people.contact_of(message.address), message.sent_at)
+        reply, contact, _ = self._heard(message)
+        return self._judge(reply, contact, message.sent_at)
+
+    def contact_of(self, message: InboundMessage) -> str | None:
+        """Who sent it; nothing for a stranger."""
+        return self._heard(message)[1]
+
+    def _heard(self, message: InboundMessage) -> tuple[Reply, str | None, str]:
+        """What was said, by whom, over which channel. The call's id stands for the code: only who was called for that gate has it.
+
+        Not at a destructive gate, whose code nobody but a reader of its text knows.
+        """
+        reply = parse(message.text)
+        if not message.address.startswith(CALL):
+            return reply, self._people.contact_of(message.address), "sms"
+        call = self._called(message.address.removeprefix(CALL))
+        if call is None:
+            return reply, None, "voice"
+        gate, contact = self._people.plan.gate(call.data["gate"]), str(call.data["contact"])
+        if reply.code is None and not gate.destructive:
+            reply = replace(reply, code=self._people.code(gate, contact))
+        return reply, contact, str(call.data["channel"])
+
+    def _called(self, call_id: str) -> Fact | None:
+        sent = self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.MESSAGE_SENT}))
+        return next((fact for fact in sent if call_id and fact.data["provider_id"] == call_id and fact.data["gate"]), None)
 
     def take(self, reply: Reply, *, contact: str | None, channel: str, message_id: str, sent_at: datetime | None = None) -> Judgement:
         """Judge an answer and write down what it does; the same message twice changes nothing."""

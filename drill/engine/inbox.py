@@ -115,7 +115,7 @@ class InboxReader:
             if self._tell(message.receipt):
                 self._mine.add(int(message.handle))
             return
-        contact = self._people.contact_of(message.address)
+        contact = self._desk.contact_of(message)
         if contact:
             self._mine.add(int(message.handle))
         most = REJECTIONS_TOLD if contact else STRANGERS_TOLD

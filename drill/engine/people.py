@@ -30,9 +30,10 @@ class People:
     def addresses(self, contact: Contact, channel: str) -> list[str]:
         """Where a contact is reached on a channel, best first. Raises: PreflightFailed: a secret is not set."""
         row = self.plan.messages.channel(channel)
-        if row is not None and row.kind != "smtp":
+        if row is not None and row.reaches == "all":
             return [""]  # a chat is its own address: the same for everyone in it
-        references = contact.sms if row is None and channel == "sms" else contact.email if row is not None else ()
+        by_number = channel == "sms" if row is None else row.reaches == "number"
+        references = contact.sms if by_number else contact.email if row is not None else ()
         return [self._secrets.get(reference) for reference in references]
 
     def contact_of(self, number: str) -> str | None:

@@ -86,9 +86,10 @@ class Preflight:
         found = []
         for channel in contact.channels:
             row = self._plan.messages.channel(channel)
-            references = contact.sms if channel == "sms" else contact.email if row and row.kind == "smtp" else ()
+            by_number = channel == "sms" or (row is not None and row.reaches == "number")
+            references = contact.sms if by_number else contact.email if row and row.reaches == "mailbox" else ()
             count = len([self._secrets.get(reference) for reference in references])
-            if row is not None and row.kind != "smtp":
+            if row is not None and row.reaches == "all":
                 found.append(channel)
             elif count:
                 found.append(f"{count} number(s)" if channel == "sms" else channel)

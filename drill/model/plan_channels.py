@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-ChannelKind = Literal["smtp", "dingtalk", "wecom", "feishu", "slack", "webhook"]
+ChannelKind = Literal["smtp", "voice", "dingtalk", "wecom", "feishu", "slack", "webhook"]
 AbroadProvider = Literal["aws", "aws-sns", "aliyun-global"]
 
 
@@ -43,7 +43,7 @@ class SmsSettings(_Frozen):
 
 
 class Channel(_Frozen):
-    """A channel beside texts. `url`, `secret`, `user` and `password` are secret references; the rest is a mail server's."""
+    """A channel beside texts. `url`, `secret`, `user`, `password` and `show` are secret references; the rest is a mail server's."""
 
     id: str
     kind: ChannelKind
@@ -59,6 +59,19 @@ class Channel(_Frozen):
     password: str = ""
     per_second: float = 0.0
     """How many messages a second it takes; 0: the vendor's own rate."""
+    show: str = ""
+    """The number that calls show."""
+    queue: str = ""
+    """Where the reports of calls arrive."""
+    templates: dict[str, dict[str, str]] = {}
+    """Of calls: purpose to language to template."""
+    thanks: dict[str, str] = {}
+    """Of calls: what is spoken after a key, by language."""
+
+    @property
+    def reaches(self) -> Literal["number", "mailbox", "all"]:
+        """What of a person it needs: a phone number, a mail address, or nothing: a chat is the same for everyone in it."""
+        return "mailbox" if self.kind == "smtp" else "number" if self.kind == "voice" else "all"
 
 
 class MessageObjectives(_Frozen):
@@ -89,4 +102,4 @@ class Messages(_Frozen):
     def private(self, name: str) -> bool:
         """Whether only the contact reads what goes over a channel."""
         row = self.channel(name)
-        return row is None or row.private or row.kind == "smtp"
+        return row is None or row.private or row.reaches != "all"

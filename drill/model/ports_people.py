@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,17 @@ class Receipt:
     code: str = ""
 
 
+CALL: Final = "call:"
+"""Begins the address of an answer given by keys during a call of ours; the provider's id of that call follows."""
+
+
 @dataclass(frozen=True)
 class InboundMessage:
     """One raw answer, or a receipt. `id` is the provider's message id, the same for a repeated delivery."""
 
     id: str
     address: str = field(repr=False)
+    """A number, or `CALL` and the id of a call."""
     text: str = field(repr=False)
     sent_at: datetime | None
     """When the carrier says it was sent; second precision."""

@@ -97,10 +97,21 @@ class RobotForm(Form):
     per_second: Rate = 0.0
 
 
+class VoiceForm(Form):
+    """Calls to mainland numbers through Alibaba Cloud Voice, with the account of the texts; a key answers: 1 yes, 2 no, 9 abort."""
+
+    show: Secret = Field(description="The number that calls show, bought from the provider.")
+    queue: str = Field(default="", description="Where the reports of calls arrive: Alicom-Queue-…-VoiceReport.")
+    templates: dict[Literal["gate", "joint", "escalation"], dict[Literal["en", "zh"], str]] = Field(min_length=1)
+    thanks: dict[Literal["en", "zh"], str] = Field(min_length=1, description="The template spoken after a key.")
+    per_second: Rate = 0.0
+
+
 class ChannelForm(Form):
     """One channel beside texts; exactly one kind."""
 
     smtp: MailForm | None = None
+    voice: VoiceForm | None = None
     dingtalk: RobotForm | None = None
     wecom: RobotForm | None = None
     feishu: RobotForm | None = None

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drill.sandbox.carrier_api import Api, secrets_of
+from drill.sandbox.carrier_calls import Calls
 from drill.sandbox.carrier_faults import Faults
 from drill.sandbox.carrier_http import Carrier, serve
-from drill.sandbox.carrier_ledger import QUEUE, RECEIPT_QUEUE, Ledger, open_account, write_private
+from drill.sandbox.carrier_ledger import QUEUE, RECEIPT_QUEUE, VOICE_QUEUE, Ledger, open_account, write_private
 from drill.sandbox.carrier_push import Delivery
 from drill.sandbox.carrier_queue import Queue
 from drill.sandbox.carrier_switchboard import Switchboard
@@ -38,12 +39,13 @@ def build(directory: Path, port: int, habits: Habits) -> Carrier:
     token = directory / "phone-token"
     if not token.exists():
         open_account(directory, port)
-    ledger, queues, faults = Ledger(directory), {QUEUE: Queue(), RECEIPT_QUEUE: Queue()}, Faults()
+    ledger, queues, faults = Ledger(directory), {name: Queue() for name in (QUEUE, RECEIPT_QUEUE, VOICE_QUEUE)}, Faults()
     delivery = Delivery(directory, queues[QUEUE], queues[RECEIPT_QUEUE])
     switchboard = Switchboard(directory, ledger=ledger, delivery=delivery, faults=faults)
     person = Person(directory, ledger, switchboard.reply, answer_after_s=habits.answer_after_s)
     api = Api(ledger, person.hears, daily_limit=habits.daily_limit, receipt_s=habits.receipt_s, token_life_s=habits.token_life_s)
     api.reported = delivery.receipt
+    api.calls = switchboard.calls = Calls(queues[VOICE_QUEUE])
     secrets: dict[str, str] = {}
     carrier = Carrier(port, api=api, queues=queues, ledger=ledger, faults=faults, switchboard=switchboard, secrets=secrets)
     secrets.update(secrets_of(open_account(directory, carrier.server_address[1])))

@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from drill.model.wording import CATALOGUE, Template, fill, fit
+from drill.sandbox.carrier_calls import Calls
 from drill.sandbox.carrier_faults import Fault
-from drill.sandbox.carrier_ledger import CHINA, KEY_ID, QUEUE, RECEIPT_QUEUE, SIGN, Ledger, Text, china_time
+from drill.sandbox.carrier_ledger import CHINA, KEY_ID, QUEUE, RECEIPT_QUEUE, SIGN, VOICE_QUEUE, Ledger, Text, china_time
 
 VERSION: Final = "2017-05-25"
 Answer = dict[str, Any]
@@ -52,12 +53,14 @@ class Api:
         self._serial = itertools.count(1)
         self._tokens: dict[str, tuple[str, str, float]] = {}
         self._lock = threading.Lock()
+        self.calls: Calls | None = None
         self._actions: dict[str, Callable[[Mapping[str, str], Fault | None], Answer]] = {
             "SendSms": self._send,
             "QuerySendDetails": self._look_up,
             "GetSmsTemplate": self._template,
             "GetSmsSign": self._sign,
             "QueryTokenForMnsQueue": self._token,
+            "IvrCall": self._call,
         }
 
     def call(self, action: str, version: str, parameters: Mapping[str, str], fault: Fault | None) -> Answer:
@@ -170,8 +173,14 @@ class Api:
         registered = [{"OperatorCode": operator, "RegisterStatus": 3} for operator in _OPERATORS]
         return {"Code": "OK", "Message": "OK", "SignName": SIGN, "SignStatus": 1, "AuditInfo": {}, "SignIspRegisterDetailList": registered}
 
+    def _call(self, parameters: Mapping[str, str], fault: Fault | None) -> Answer:
+        match = _NUMBER.fullmatch(parameters.get("CalledNumber", ""))
+        return self.calls.begin(parameters, match[1]) if match and self.calls else _business("isv.MOBILE_NUMBER_ILLEGAL", "invalid number")
+
     def _token(self, parameters: Mapping[str, str], fault: Fault | None) -> Answer:
-        if {QUEUE: "SmsUp", RECEIPT_QUEUE: "SmsReport"}.get(parameters.get("QueueName", "")) != parameters.get("MessageType", ""):
+        if {QUEUE: "SmsUp", RECEIPT_QUEUE: "SmsReport", VOICE_QUEUE: "VoiceReport"}.get(parameters.get("QueueName", "")) != parameters.get(
+            "MessageType", ""
+        ):
             return _business("isv.QUEUE_NOT_EXIST", "队列不存在")
         now = time.time()
         key, secret, token = f"STS.{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(24)

@@ -9,7 +9,7 @@ from typing import Any, Final, get_type_hints
 
 KINDS: Final = frozenset({"delay", "drop", "duplicate", "reject", "error", "garbage", "hang", "undeliverable"})
 ACTIONS: Final = frozenset(
-    {"SendSms", "QuerySendDetails", "GetSmsTemplate", "GetSmsSign", "QueryTokenForMnsQueue", "Receive", "Delete", "Reply"}
+    {"SendSms", "QuerySendDetails", "GetSmsTemplate", "GetSmsSign", "QueryTokenForMnsQueue", "IvrCall", "Receive", "Delete", "Reply"}
 )
 
 

@@ -21,6 +21,7 @@ KEY_ID: Final = "sandboxkey"
 UID: Final = "1000000000000001"
 SIGN: Final = "演练平台"
 QUEUE: Final = f"Alicom-Queue-{UID}-SmsUp"
+VOICE_QUEUE: Final = f"Alicom-Queue-{UID}-VoiceReport"
 RECEIPT_QUEUE: Final = f"Alicom-Queue-{UID}-SmsReport"
 
 
@@ -49,6 +50,7 @@ def open_account(directory: Path, port: int) -> dict[str, Any]:
         "queue_endpoint": f"http://127.0.0.1:{port}",
         "uid": UID,
         "queue": QUEUE,
+        "voice_queue": VOICE_QUEUE,
         "receipt_queue": RECEIPT_QUEUE,
         "sign": SIGN,
         "templates": SANDBOX_CODES,

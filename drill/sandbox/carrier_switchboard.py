@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from drill.model.replies import normalise_number
 from drill.sandbox.acs3 import Request
+from drill.sandbox.carrier_calls import Calls
 from drill.sandbox.carrier_faults import Faults
 from drill.sandbox.carrier_ledger import Ledger, china_time, write_private
 from drill.sandbox.carrier_push import Delivery, inbound_of
@@ -29,6 +30,7 @@ class Switchboard:
         self._ledger = ledger
         self.delivery = delivery
         self._faults = faults
+        self.calls: Calls | None = None
         self.token = (directory / "phone-token").read_text(encoding="utf-8")
 
     def answer(self, request: Request) -> Answer:
@@ -37,6 +39,8 @@ class Switchboard:
             ("GET", "/phone/messages"): self._messages,
             ("POST", "/phone/reply"): self._reply,
             ("POST", "/phone/mode"): self._mode,
+            ("GET", "/phone/calls"): lambda _given: (200, {"calls": self.calls.ringing() if self.calls else []}),
+            ("POST", "/phone/keys"): self._keys,
             ("POST", "/inbound"): self._set_inbound,
             ("POST", "/faults"): self._order_fault,
             ("DELETE", "/faults"): self._clear_faults,
@@ -79,6 +83,13 @@ class Switchboard:
         local = number.removeprefix("+86")
         self._ledger.answer(local, text, automatic=False)
         return 200, {"id": self.reply(local, text)}
+
+    def _keys(self, given: Mapping[str, Any]) -> Answer:
+        number, keys = normalise_number(str(given.get("number", ""))), given.get("keys", "")
+        if number is None or not isinstance(keys, str):
+            return 400, {"error": "expected {'number': a phone number, 'keys': what was pressed}"}
+        call = self.calls.end(number.removeprefix("+86"), keys) if self.calls else None
+        return (200, {"id": call}) if call else (400, {"error": "no call rings there"})
 
     def _mode(self, given: Mapping[str, Any]) -> Answer:
         mode = given.get("mode")

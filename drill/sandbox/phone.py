@@ -54,6 +54,15 @@ class Phone:
         """Answer from a number. Raises: UsageError: the carrier does not run (U020) or does not take it (U021)."""
         self._ask("POST", "/phone/reply", {"number": number, "text": text})
 
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls that ring: id, number, template and the keys offered. Raises: UsageError: as `messages`."""
+        found: list[dict[str, Any]] = self._ask("GET", "/phone/calls")["calls"]
+        return found
+
+    def press(self, number: str, keys: str) -> None:
+        """Press keys in the call that rings at a number; none lets it ring out. Raises: UsageError: as `reply`."""
+        self._ask("POST", "/phone/keys", {"number": number, "keys": keys})
+
     def set_mode(self, mode: str) -> None:
         """Change who answers from now on. Raises: UsageError: there is no such mode (U021), or as `messages`."""
         if mode not in MODES:

@@ -33,6 +33,9 @@ class Carrier:
     key_secret: str = field(repr=False)
     queue_endpoint: str = ""
     queue: str = ""
+    voice_endpoint: str = "dyvmsapi.aliyuncs.com"
+    voice_queue: str = ""
+    """Where the reports of calls arrive, when a plan does not say it."""
     white_list: bool = False
     """Every number is on it: notifications to them are not counted."""
 
@@ -66,7 +69,8 @@ def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
     if sms and sms.abroad:
         providers[sms.abroad.provider] = _abroad(sms.abroad, secrets)
         sources += _replies_abroad(sms.abroad, secrets)
-    messengers = {"sms": RoutedMessenger(providers), **{row.id: _channel(row, secrets) for row in plan.messages.channels}}
+    sources += [_reports(row, carrier) for row in plan.messages.channels if row.kind == "voice"]
+    messengers = {"sms": RoutedMessenger(providers), **{row.id: _channel(row, secrets, carrier) for row in plan.messages.channels}}
     replies = MergedReplySource(sources) if len(sources) > 1 else queue
     warm = tuple(slow.warm for slow in (*providers.values(), *sources))
     return Post(messengers, replies, open_auditor(plan, secrets, carrier), warm)
@@ -160,7 +164,23 @@ def _aws(abroad: Abroad, secrets: Secrets) -> AwsAccount:
     return AwsAccount(abroad.region, abroad.endpoint or None, *keys)
 
 
-def _channel(row: Channel, secrets: Secrets) -> Messenger:
+def _voice(row: Channel, secrets: Secrets, carrier: Carrier) -> Messenger:
+    from drill.adapters.sms_aliyun_sdk import Account
+    from drill.adapters.voice_aliyun import Script, VoiceMessenger
+
+    account = Account(carrier.voice_endpoint, carrier.protocol, carrier.key_id, carrier.key_secret)
+    script = Script(secrets.get(row.show), row.templates, row.thanks)
+    return VoiceMessenger(account, script, channel=row.id, per_second=row.per_second)
+
+
+def _reports(row: Channel, carrier: Carrier) -> ReplySource:
+    from drill.adapters.voice_aliyun_reports import VoiceReportSource
+
+    keys, queue = (carrier.key_id, carrier.key_secret), row.queue or carrier.voice_queue
+    return VoiceReportSource(carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=queue)
+
+
+def _channel(row: Channel, secrets: Secrets, carrier: Carrier) -> Messenger:
     from drill.adapters.channels_robots import Robot, RobotMessenger
     from drill.adapters.channels_smtp import MailServer, SmtpMessenger
 
@@ -170,5 +190,7 @@ def _channel(row: Channel, secrets: Secrets) -> Messenger:
     if row.kind == "smtp":
         server = MailServer(row.host, row.port, row.sender, row.tls, user=value(row.user), password=value(row.password))
         return SmtpMessenger(server, channel=row.id, per_second=row.per_second)
+    if row.kind == "voice":
+        return _voice(row, secrets, carrier)
     robot = Robot(row.id, row.kind, value(row.url), secret=value(row.secret), private=row.private)
     return RobotMessenger(robot, per_second=row.per_second)

@@ -183,7 +183,10 @@ def _sandbox_carrier(sandbox: Sandbox, secrets: Secrets) -> Carrier:
     carrier = sandbox.details["carrier"]
     endpoint = str(carrier["endpoint"]).removeprefix("http://")
     keys = (secrets.get("SMS_KEY_ID"), secrets.get("SMS_KEY_SECRET"))
-    return Carrier(endpoint, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]), white_list=True)
+    voice = {"voice_endpoint": endpoint, "voice_queue": str(carrier["voice_queue"])}
+    return Carrier(
+        endpoint, "http", *keys, queue_endpoint=str(carrier["queue_endpoint"]), queue=str(carrier["queue"]), white_list=True, **voice
+    )
 
 
 def auditor_for(settings: Settings, plan: Plan) -> Auditor:
