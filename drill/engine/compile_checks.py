@@ -125,8 +125,8 @@ def _wrong_kind(at: Path, value: str, extra: Any, seen: Outline, kinds: Kinds) -
     """A field may ask for a step of a certain sort: `json_schema_extra={"of_kind": "terraform.apply"}`, or `{"of_mark": "outage"}`."""
     asked = extra if isinstance(extra, dict) else {}
     kind, mark = asked.get("of_kind"), asked.get("of_mark")
-    meant = next((row for row in seen.steps() if row.id == value), None)
-    if meant is None or not (kind or mark) or meant.kind not in kinds:
+    meant = next((row for row in seen.steps() if row.id == value), None) if kind or mark else None
+    if meant is None or meant.kind not in kinds:
         return
 
     def fits(row: StepOutline) -> bool:
