@@ -34,7 +34,8 @@ def _answer(item: Mapping[str, Any], message_id: str, handle: str) -> InboundMes
         return None
     sent_at = _time(item.get("send_time"))
     sequence = _text(item.get("sequence_id"))
-    return InboundMessage(message_id, normalise_number(number) or number, text, sent_at, handle, sequence)
+    by_itself = item.get("automatic") is True  # only the sandbox's carrier says so
+    return InboundMessage(message_id, normalise_number(number) or number, text, sent_at, handle, sequence, automatic=by_itself)
 
 
 def _receipt(item: Mapping[str, Any]) -> Receipt | None:

@@ -13,7 +13,9 @@ import click
 from drill.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from drill.sandbox.phone import Phone
+    from collections.abc import Sequence
+
+    from drill.sandbox.phone import Phone, PhoneText
     from drill.sandbox.world import Sandbox
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -97,17 +99,22 @@ def status(*, as_json: bool) -> None:
 
 @command.command()
 @click.option("--reply", metavar="TEXT", help="Answer with this text, as typed on the phone: 1 4821")
+@click.option(
+    "--to", "chosen", metavar="TEXT|CONTACT", help="The text to answer: its number in the list, its id, or whose newest question."
+)
 @click.option("--as", "contact", metavar="CONTACT", help="Whose phone: lead, oncall or manager; else the one asked last.")
 @click.option("--mode", type=_MODE, help="Change how the phone answers from now on.")
 @click.option("--follow", is_flag=True, help="Go on showing texts as they arrive.")
 @_JSON
-def phone(reply: str | None, contact: str | None, mode: str | None, *, follow: bool, as_json: bool) -> None:
-    r"""Show the virtual phone's texts, and answer them.
+def phone(reply: str | None, chosen: str | None, contact: str | None, mode: str | None, *, follow: bool, as_json: bool) -> None:
+    r"""Show the virtual phone's texts, numbered, and answer them. With --to, a digit alone takes the code from the chosen text.
 
     \b
     Examples:
       drill sandbox phone --follow
       drill sandbox phone --reply "1 4821"
+      drill sandbox phone --reply 1 --to 3
+      drill sandbox phone --reply 2 --to oncall
     """
     from drill.sandbox.phone import Phone
 
@@ -116,18 +123,22 @@ def phone(reply: str | None, contact: str | None, mode: str | None, *, follow: b
     if mode:
         device.set_mode(mode)
     if reply is not None:
-        number = _number(device, contact)
+        if chosen is None:
+            number = _number(device, contact)
+        else:
+            text = _chosen(device.messages(), chosen)
+            number, reply = text.number, f"{reply} {text.code}" if text.code and len(reply.split()) == 1 else reply
         device.reply(number, reply)
         click.echo(f"sent from {_name(number)}: {reply}", err=as_json)
         return
     seen = 0
     while True:
         texts = device.messages()
-        for text in texts[seen:]:
+        for place, text in enumerate(texts[seen:], seen + 1):
             click.echo(
-                json.dumps({**asdict(text), "at": text.at.isoformat()}, ensure_ascii=False)
+                json.dumps({**asdict(text), "at": text.at.isoformat(), "place": place}, ensure_ascii=False)
                 if as_json
-                else f"{_name(text.number)}: {text.text}"
+                else f"{place:>3}  {_name(text.number)}: {text.text}"
             )
         seen = len(texts)
         if not follow:
@@ -151,6 +162,24 @@ def _where(sandbox: Sandbox) -> str:
     ports = ", ".join(f"{name} 127.0.0.1:{row['pg_port']}" for name, row in regions.items())
     shop = regions["a"]["shop_port"]
     return f"shop http://{details['name']}:{shop}/ through DNS {details['dns']['address']}:{details['dns']['port']}; PostgreSQL {ports}"
+
+
+def _chosen(texts: Sequence[PhoneText], chosen: str) -> PhoneText:
+    """The text somebody means. Raises: UsageError: there is none such (U043)."""
+    from drill.sandbox.world import PHONES
+
+    number = PHONES.get(f"{chosen.upper()}_PHONE")
+    if number is not None:
+        found = [text for text in texts if text.code and text.number == number]
+    elif chosen.isdecimal():
+        found = list(texts[int(chosen) - 1 : int(chosen)]) if int(chosen) else []
+    else:
+        found = [text for text in texts if text.out_id == chosen]
+    if not found:
+        raise UsageError(
+            f"there is no text {chosen!r} to answer.", code="U043", fix="List them with `drill sandbox phone`, ids with --json."
+        )
+    return found[-1]
 
 
 def _number(device: Phone, contact: str | None) -> str:

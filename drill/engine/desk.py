@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from drill.engine.people import People
 from drill.engine.record import Recorder
@@ -31,7 +31,9 @@ class Desk:
     def take_message(self, message: InboundMessage) -> Judgement:
         """Judge a text that came in from a number, or keys pressed in a call."""
         reply, contact, channel = self._heard(message)
-        return self.take(reply, contact=contact, channel=channel, message_id=message.id, sent_at=message.sent_at)
+        return self.take(
+            reply, contact=contact, channel=channel, message_id=message.id, sent_at=message.sent_at, automatic=message.automatic
+        )
 
     def weigh(self, message: InboundMessage) -> Judgement:
         """What a text would do; writes nothing."""
@@ -62,23 +64,31 @@ class Desk:
         sent = self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.MESSAGE_SENT}))
         return next((fact for fact in sent if call_id and fact.data["provider_id"] == call_id and fact.data["gate"]), None)
 
-    def take(self, reply: Reply, *, contact: str | None, channel: str, message_id: str, sent_at: datetime | None = None) -> Judgement:
-        """Judge an answer and write down what it does; the same message twice changes nothing."""
+    def take(
+        self,
+        reply: Reply,
+        *,
+        contact: str | None,
+        channel: str,
+        message_id: str,
+        sent_at: datetime | None = None,
+        automatic: bool = False,
+    ) -> Judgement:
+        """Judge an answer and write down what it does; the same message twice changes nothing. `automatic`: no person gave it."""
         key = f"reply/{message_id}"
         judgement = self._judge(reply, contact, sent_at)
         if self._recorder.journal.find(self._recorder.drill, key) is None:
-            self._recorder.say_all(self._facts(reply, judgement, contact=contact, channel=channel, key=key, sent_at=sent_at))
+            said = {"provider_sent_at": stamp(sent_at) if sent_at else None, "contact": contact, "channel": channel, "auto": automatic}
+            self._recorder.say_all(self._facts(reply, judgement, key, {**said, "gate": judgement.gate}))
         return judgement
 
     def _judge(self, reply: Reply, contact: str | None, sent_at: datetime | None) -> Judgement:
         gates = self._recorder.look(self._people.questions)
         return judge(reply, contact=contact, open_gates=gates, now=self._recorder.clock.now(), sent_at=sent_at)
 
-    def _facts(
-        self, reply: Reply, judgement: Judgement, *, contact: str | None, channel: str, key: str, sent_at: datetime | None
-    ) -> list[Draft]:
+    def _facts(self, reply: Reply, judgement: Judgement, key: str, carried: Mapping[str, Any]) -> list[Draft]:
+        contact, channel = carried["contact"], carried["channel"]
         by = f"person:{contact}" if contact else "stranger"
-        carried = {"provider_sent_at": stamp(sent_at) if sent_at else None, "contact": contact, "channel": channel, "gate": judgement.gate}
         if not judgement.counted:
             extra = {"reason": judgement.reason, "charged": list(judgement.charged), "given_in_time": judgement.given_in_time}
             return [self._recorder.draft(Kind.REPLY_REJECTED, key, by=by, verb=reply.verb, **extra, **carried)]

@@ -121,6 +121,8 @@ class InboundMessage:
     """The carrier's own number of the answer, the same over every transport; empty when it gives none."""
     receipt: Receipt | None = None
     """Set when this is no answer."""
+    automatic: bool = False
+    """Whether the sandbox's phone answered by itself: no person did."""
 
 
 class Messenger(Protocol):

@@ -100,7 +100,6 @@ def carrier_delay_s(fact: Fact) -> float | None:
 
 
 def auto_answered(timeline: Timeline) -> bool:
-    """Whether a machine stood in for a person anywhere: the plan was started so, or an answer says so."""
-    if timeline.planned.data.get("auto_answered"):
-        return True
-    return any(fact.data.get("auto") for fact in timeline.of(Kind.DRILL_STARTED, Kind.REPLY_RECEIVED, Kind.ACKNOWLEDGED))
+    """Whether a machine stood in for a person anywhere, as the answers say; where none says it either way, as the drill was started."""
+    told = [fact.data["auto"] for fact in timeline.of(Kind.DRILL_STARTED, Kind.REPLY_RECEIVED, Kind.ACKNOWLEDGED) if "auto" in fact.data]
+    return any(told) if told else bool(timeline.planned.data.get("auto_answered"))

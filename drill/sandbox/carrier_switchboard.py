@@ -54,7 +54,7 @@ class Switchboard:
         except (ValueError, TypeError) as error:
             return 400, {"error": str(error)}
 
-    def reply(self, number: str, text: str) -> str | None:
+    def reply(self, number: str, text: str, *, automatic: bool = False) -> str | None:
         """Carry an answer to the customer as the vendor words it; its message's id in the queue, or None when it does not go there."""
         fault = self._faults.take("Reply")
         kind = fault.fault if fault else ""
@@ -67,6 +67,7 @@ class Switchboard:
             "send_time": china_time(now),
             "dest_code": "1069000012",
             "sequence_id": str(time.time_ns() // 1000),
+            **({"automatic": True} if automatic else {}),
         }
         return self.delivery.reply(
             item, copies=2 if kind == "duplicate" else 1, after_s=fault.seconds if fault and kind == "delay" else 0.0

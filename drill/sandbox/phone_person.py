@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from drill.sandbox.carrier_ledger import Ledger
 
@@ -23,10 +22,17 @@ def code_in(text: str) -> str | None:
     return match[1] if match else None
 
 
+class Reply(Protocol):
+    """Carries an answer to the customer."""
+
+    def __call__(self, number: str, text: str, *, automatic: bool = False) -> object:
+        """`automatic`: no person typed it."""
+
+
 class Person:
     """Answers the questions that reach a phone, as `phone-mode` says at that moment."""
 
-    def __init__(self, directory: Path, ledger: Ledger, reply: Callable[[str, str], object], *, answer_after_s: float) -> None:
+    def __init__(self, directory: Path, ledger: Ledger, reply: Reply, *, answer_after_s: float) -> None:
         self._mode_file = directory / MODE_FILE
         self._ledger = ledger
         self._reply = reply
@@ -58,4 +64,4 @@ class Person:
                 return
             self._spent = True
         self._ledger.answer(number, answer, automatic=True)
-        self._reply(number, answer)
+        self._reply(number, answer, automatic=True)

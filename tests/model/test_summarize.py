@@ -232,13 +232,6 @@ def test_an_aborted_drill_that_left_something_is_not_called_undone() -> None:
     assert "not everything is undone" in partly
 
 
-def test_a_drill_that_ended_with_its_ground_is_not_called_undone() -> None:
-    *drafts, end = redrafted(FACTS["aborted"])
-    gone = replace(end, data={**end.data, "ground_gone": True})
-
-    assert "its ground is gone" in read(seal_all("d", [*drafts, gone])).summary.en
-
-
 def test_the_point_of_no_return_is_the_start_of_the_promote() -> None:
     report = read(FACTS["met"])
 
