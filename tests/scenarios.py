@@ -59,6 +59,7 @@ _SOUND: dict[str, Any] = {
     "probes": {"checkout": {"http": "http://shop.drill.test/checkout"}},
     "limits": {"max_changes": 10, "allow": ["primary/*", "standby/*"]},
     "contacts": {name: {"title": name, "sms": f"secret:{name.upper()}"} for name in ("oncall", "lead", "manager")},
+    "messages": {"sms": {"provider": "aliyun", "sign": "secret:SIGN"}},
     "defaults": {"acknowledge": {"ask": ["oncall"], "then": ["lead"], "within": "30s"}},
     "phases": {
         "outage": {"steps": {"lose": {"lose": {"site": "primary"}}}},

@@ -33,6 +33,9 @@ contacts:                               # numbers are secrets: set DRILL_SECRET_
   oncall: {{title: On-call SRE, sms: secret:ONCALL_PHONE}}
   lead:   {{title: Duty lead, sms: secret:LEAD_PHONE}}
 
+messages:
+  sms: {{provider: aliyun, sign: secret:SMS_SIGN}}
+
 defaults:
   acknowledge: {{ask: [oncall], then: [lead], within: 5m, silence: hold}}
 

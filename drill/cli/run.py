@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Run every preview and touch nothing; takes directories too.")
 @click.option("--live", is_flag=True, help="Allow a scenario that touches real sites; needs --confirm.")
 @click.option("--confirm", metavar="NAME", help="The scenario's name, typed: proof that you mean this one.")
+@click.option("--as", "contact", metavar="CONTACT", help="Which contact starts it, where no contact names your account: for four_eyes.")
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Where to write the report.  [default: reports/<drill>]")
 @click.option("--manual", is_flag=True, help="Sandbox: wait for your answers in `drill sandbox phone` or `drill ack`.")
 @click.option(
@@ -68,6 +69,7 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     from drill.cli.person import user_name
     from drill.cli.play import play
     from drill.model.plan import Mode
+    from drill.model.starter import refuse_two_eyes, starter_named
     from drill.wiring.dry_runs import refuse_unrehearsed
     from drill.wiring.leases import SiteLease
     from drill.wiring.locks import refuse_if_held
@@ -77,6 +79,9 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
 
     plan = compile_file(scenario, _texts(options["overrides"]))
     _allow_live(plan, live=bool(options["live"]), confirm=options["confirm"])
+    user, said = user_name(), options["contact"]
+    starter = starter_named(plan, user=user, said=said if isinstance(said, str) else None)
+    refuse_two_eyes(plan, starter=starter, started_by=user)
     records = open_records()
     refuse_unrehearsed(records.settings, scenario, _texts(options["overrides"]))
     drill = records.new_id(plan.scenario, drill_id)
@@ -86,7 +91,7 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     SiteLease(records, drill, plan).refuse_if_taken()
     phone = "manual" if options["manual"] else str(options["phone"])
     played = plan.mode is Mode.SANDBOX and phone in {"auto", "once"}
-    plan_drill(records, drill, plan, started_by=user_name(), auto_answered=played)
+    plan_drill(records, drill, plan, started_by=user, auto_answered=played, starter=starter)
     if served or options["queue"]:
         return leave_to_servers(records, drill, as_json=as_json, follow=not options["queue"])
     return play(records, drill, as_json=as_json, report_dir=_path(options["report_dir"]), phone=phone, keep=bool(options["keep"]))

@@ -20,6 +20,7 @@ def people_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     channels = mapping(messages.get("channels"))
     mail = {name for name, row in channels.items() if "smtp" in mapping(row)}
     roles = {name for name, row in contacts.items() if mapping(mapping(row).get("rota"))}
+    yield from _shared_accounts(contacts)
     tried = messages.get("preflight")
     if isinstance(tried, str) and tried not in contacts:
         yield Problem(("messages", "preflight"), "S038", f"there is no contact '{tried}'.", did_you_mean(tried, contacts))
@@ -30,7 +31,20 @@ def people_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(at, "S038", f"there is no channel '{channel}' in messages.channels.", fix)
             elif channel in mail and not mapping(row).get("email"):
                 yield Problem(at, "S038", f"'{name}' has no email, so '{channel}' cannot reach them.", "Add email: secret:NAME.")
+        if "sms" in mapping(row).get("channels", ("sms",)) and mapping(row).get("sms") and not mapping(messages.get("sms")):
+            what = f"'{name}' is reached by text, but messages.sms does not say how texts are sent."
+            yield Problem(("contacts", name, "sms"), "S042", what, "Write messages.sms, or give the contact other channels.")
         yield from _rota_problems(str(name), mapping(mapping(row).get("rota")), set(contacts) - roles, roles)
+
+
+def _shared_accounts(contacts: Mapping[Any, Any]) -> Iterator[Problem]:
+    """One account is one person: under four eyes two names of theirs must not count as two."""
+    owners: dict[str, str] = {}
+    for name, row in contacts.items():
+        user = mapping(row).get("user")
+        if isinstance(user, str) and user and owners.setdefault(user, str(name)) != name:
+            what = f"'{name}' and '{owners[user]}' use the same account '{user}': one person would count as two."
+            yield Problem(("contacts", name, "user"), "S043", what, "Give each person their own account.")
 
 
 def _rota_problems(role: str, rota: Mapping[str, Any], persons: set[str], roles: set[str]) -> Iterator[Problem]:

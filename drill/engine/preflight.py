@@ -13,6 +13,7 @@ from drill.model.errors import DrillError, PreflightFailed, UnsafePlan
 from drill.model.events import Kind
 from drill.model.plan import Contact, Guard
 from drill.model.ports import Auditor, GuardRunner, Secrets, World
+from drill.model.starter import FOUR_EYES_FIX, four_eyes_trouble, starter_of
 
 _GOOD_IN_A_ROW = 5
 _PROBE_REST_S = 0.1
@@ -71,6 +72,7 @@ class Preflight:
 
     def _all(self) -> Iterable[Check]:
         yield from self._contacts()
+        yield from self._four_eyes()
         yield from self._texts()
         yield from self._quotas()
         yield from self._steady()
@@ -80,6 +82,15 @@ class Preflight:
     def _contacts(self) -> Iterable[Check]:
         for contact in self._plan.contacts:
             yield _guarded(f"contact {contact.id}", lambda: self._ways(contact), fix="")  # noqa: B023 - called at once
+
+    def _four_eyes(self) -> Iterable[Check]:
+        """A gate that somebody else must answer than who started the drill needs to know who that was."""
+        planned = self._recorder.journal.find(self._recorder.drill, "planned")
+        data: Mapping[str, Any] = planned.data if planned else {}
+        starter = starter_of(self._plan, data)
+        for gate in (gate for gate in self._plan.gates if gate.four_eyes):
+            trouble = four_eyes_trouble(gate, starter=starter, started_by=str(data.get("started_by", "")))
+            yield Check(f"four eyes {gate.id}", not trouble, trouble or f"not {starter or 'anybody'}", FOUR_EYES_FIX if trouble else "")
 
     def _ways(self, contact: Contact) -> str:
         """How a person is reached. Raises: PreflightFailed: not at all (F012), or a secret is not set (F010)."""

@@ -6,7 +6,7 @@ import hashlib
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from drill.model.effects import Resume
 from drill.model.errors import JournalBroken
@@ -101,6 +101,14 @@ class Contact(Frozen):
     email: tuple[str, ...] = ()
     language: Literal["en", "zh"] = "en"
     channels: tuple[str, ...] = ("sms",)
+    user: str = ""
+    """The account this person uses where drills are started."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans of older releases keep their digest."""
+        row: dict[str, Any] = write(self)
+        return row if self.user else {name: value for name, value in row.items() if name != "user"}
 
 
 class Limits(Frozen):

@@ -95,10 +95,11 @@ class ContactForm(Form):
     channels: tuple[str, ...] = Field(
         default=("sms",), min_length=1, description="In the order to try: sms, or names in messages.channels."
     )
+    user: str = Field(default="", description="The account this person uses where drills are started: four_eyes knows them by it.")
     rota: RotaForm | None = None
 
     @model_validator(mode="after")
     def _is_a_person_or_a_role(self) -> ContactForm:
-        if self.rota and self.model_fields_set & {"sms", "email", "language", "channels"}:
+        if self.rota and self.model_fields_set & {"sms", "email", "language", "channels", "user"}:
             raise ValueError("expected either a rota, which names other contacts, or ways to reach a person")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from drill.engine.desk import Desk
 from drill.engine.people import People
 from drill.model.ports import Secrets
+from drill.model.starter import starter_of
 from drill.wiring.records import Records
 from drill.wiring.worlds import secrets_for
 
@@ -13,7 +14,9 @@ def people_of(records: Records, drill: str, secrets: Secrets | None = None) -> P
     """The people of a drill."""
     plan = records.plan(drill)
     found = secrets or secrets_for(records.settings, plan)
-    return People(plan, drill=drill, secrets=found, key=records.reply_key())
+    planned = records.journal.find(drill, "planned")
+    starter = starter_of(plan, planned.data) if planned else None
+    return People(plan, drill=drill, secrets=found, key=records.reply_key(), starter=starter)
 
 
 def open_desk(records: Records, drill: str) -> Desk:

@@ -119,11 +119,16 @@ class Session:
                     process.kill()
 
 
-def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str, auto_answered: bool) -> None:
-    """Write the plan down: from now on the drill exists. `auto_answered`: a machine plays the people."""
-    body = plan.model_dump(mode="json")
+def plan_drill(records: Records, drill: str, plan: Plan, *, started_by: str, auto_answered: bool, starter: str | None = None) -> None:
+    """Write the plan down: from now on the drill exists. `auto_answered`: a machine plays the people; `starter`: who starts it."""
     records.recorder(drill).say(
-        Kind.DRILL_PLANNED, "planned", plan=body, plan_digest=plan.digest(), started_by=started_by, auto_answered=auto_answered
+        Kind.DRILL_PLANNED,
+        "planned",
+        plan=plan.model_dump(mode="json"),
+        plan_digest=plan.digest(),
+        started_by=started_by,
+        auto_answered=auto_answered,
+        starter=starter,
     )
 
 

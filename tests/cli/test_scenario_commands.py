@@ -38,6 +38,7 @@ phases:
   b: {after: [a], steps: {x: {fence: {site: primry}}}}
   c: {after: [b], budgte: 3s, steps: {x: {dns.switch: {name: a.b, to: stanby, ttl: 1x, values: "{{ steps.y.outputs.z }}"}}}}
 failback: {phases: {a: {acknowledge: none}}}
+messages: {sms: {provider: aliyun, sign: secret:SIGN}}
 """
 
 _FOUND = """\

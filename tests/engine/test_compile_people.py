@@ -140,10 +140,29 @@ def test_settings_that_cannot_work_or_would_leak_are_refused(messages: Any) -> N
 def test_a_contact_uses_channels_that_are_there_and_has_what_they_need() -> None:
     contacts = {name: {**LEAD, "channels": ["sms", "opps", "mail"]} for name in ("oncall", "lead")}
 
-    found = problems(contacts=contacts, messages={"channels": CHANNELS})
+    found = problems(contacts=contacts, messages={"channels": CHANNELS, "sms": TEXTS})
 
     assert found[:2] == [
         ("S038", "there is no channel 'opps' in messages.channels."),
         ("S038", "'oncall' has no email, so 'mail' cannot reach them."),
     ]
     assert len(found) == 4
+
+
+def test_a_contact_reached_by_text_needs_messages_that_say_how() -> None:
+    assert {code for code, _ in problems(messages={})} == {"S042"}
+    mail = {"lead": {"title": "Lead", "email": "secret:MAIL", "channels": ["mail"]}}
+    gates = {"acknowledge": {"ask": ["lead"], "within": "30s"}}
+    assert problems(contacts=mail, defaults=gates, messages={"channels": {"mail": CHANNELS["mail"]}}) == []
+
+
+def test_two_contacts_with_one_account_are_refused() -> None:
+    found = problems(contacts=people(alice={**ALICE, "user": "alice"}, lead={**LEAD, "user": "alice"}))
+
+    assert found == [("S043", "'lead' and 'alice' use the same account 'alice': one person would count as two.")]
+
+
+def test_the_account_of_a_person_goes_with_them_into_their_role() -> None:
+    written = scenario(contacts=people(alice={**ALICE, "user": "alice"}))
+
+    assert compile_plan(fill_roles(written, MONDAY), KINDS, Mode.SANDBOX).contact("oncall").user == "alice"

@@ -8,7 +8,7 @@ from drill.engine.preflight import Check, Preflight, healthy
 from drill.model.effects import Effect, Verb
 from drill.model.events import Kind
 from drill.model.plan import Limits
-from tests.engine.drilling import NUMBERS, Stage, phase_of, plan_of, step_of
+from tests.engine.drilling import NUMBERS, Stage, gate_of, phase_of, plan_of, step_of
 from tests.fakes import FakeProbes, FakeSecrets
 
 
@@ -121,3 +121,16 @@ def test_a_service_that_recovers_within_the_time_is_healthy() -> None:
     drill = Stage(plan_of(phase_of("a", step_of("a.x"))), probes=FakeProbes("HTTP 503", "HTTP 503", "primary"))
 
     assert healthy("checkout", drill.world, good_in_a_row=5, patience_s=5.0)
+
+
+def test_a_gate_with_four_eyes_is_refused_when_nobody_knows_which_contact_started_the_drill() -> None:
+    gate = gate_of("a", four_eyes=True, ask=("lead",))
+    plan = plan_of(phase_of("a", step_of("a.x"), gate="a"), gates=(gate,))
+    unknown, other, own = Stage(plan), Stage(plan), Stage(plan)
+    for drill, starter in ((unknown, None), (other, "oncall"), (own, "lead")):
+        body = plan.model_dump(mode="json")
+        drill.recorder.say(Kind.DRILL_PLANNED, "planned", plan=body, plan_digest="", started_by="root", starter=starter)
+
+    assert "root is no contact" in look(unknown)["four eyes a"].detail
+    assert look(other)["four eyes a"].ok
+    assert "needs 1 answer(s) of others than lead" in look(own)["four eyes a"].detail
