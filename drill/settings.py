@@ -53,7 +53,7 @@ class Settings:
     def load(cls) -> Settings:
         """Read DRILL_HOME, DRILL_REPORTS, DRILL_DATABASE_URL, DRILL_SECRETS_FILE, DRILL_WORKER, DRILL_TTL and DRILL_SEND.
 
-        Raises: UsageError: DRILL_TTL is no duration of at least 2 s (U034), or DRILL_SEND is not here, nor elsewhere where it can be (U045).
+        Raises: UsageError: DRILL_TTL is no duration of at least 2 s (U034), or DRILL_SEND says neither here nor elsewhere (U045).
         """
         home = Path(os.environ.get("DRILL_HOME") or ".drill").expanduser().resolve()
         reports = Path(os.environ.get("DRILL_REPORTS") or "reports").expanduser().resolve()

@@ -60,17 +60,18 @@ class SqlLetters:
         query = sa.select(_begun.c.message).where(_begun.c.message == message)
         return self._do(lambda connection: connection.execute(query).first() is not None)
 
-    def begin(self, letter: str, message: str) -> None:
+    def begin(self, letter: str, message: str) -> bool:
         drill = sa.select(sa.func.coalesce(sa.func.max(_letters.c.drill), "")).where(_letters.c.id == letter).scalar_subquery()
 
-        def work() -> None:
+        def work() -> bool:
             try:
                 with self._engine.begin() as connection:
                     connection.execute(_begun.insert().values(message=message, drill=drill))
             except sa.exc.IntegrityError:
-                return  # it was begun before
+                return False
+            return True
 
-        riding_out(work, patience_s=_PATIENCE_S)
+        return riding_out(work, patience_s=_PATIENCE_S)
 
     def settle(self, letter: str, fate: Fate) -> None:
         self._do(lambda connection: connection.execute(_letters.update().where(_letters.c.id == letter).values(fate=fate)))
@@ -104,6 +105,18 @@ class SqlLetters:
     def holds(self, letter: str, owner: str) -> bool:
         query = sa.select(_letters.c.id).where(_letters.c.id == letter, _letters.c.owner == owner)
         return self._do(lambda connection: connection.execute(query).first() is not None)
+
+    def let_go(self, owner: str, drill: str) -> None:
+        """Give the letters of a drill back, for another sender; they wait as long as a dead one's would."""
+        mine = (_letters.c.owner == owner) & (_letters.c.drill == drill) & (_letters.c.fate == "queued")
+        change = _letters.update().where(mine).values(owner=f"{SENDER}nobody")
+        self._do(lambda connection: connection.execute(change))
+
+    def left_to_senders(self) -> list[str]:
+        """The drills whose engines leave letters to senders, by name."""
+        theirs = (_letters.c.owner == "") | _letters.c.owner.startswith(SENDER, autoescape=True)
+        query = sa.select(_letters.c.drill).where(theirs).distinct().order_by(_letters.c.drill)
+        return self._do(lambda connection: list(connection.execute(query).scalars()))
 
     def waiting(self, drill: str) -> int:
         query = sa.select(sa.func.count()).select_from(_letters).where(_letters.c.drill == drill, _letters.c.fate == "queued")

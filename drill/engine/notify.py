@@ -177,6 +177,10 @@ class Notifier:
         """Send a letter that somebody else wrote and this sender has claimed."""
         self._outbox.post(letter)
 
+    def in_hand(self) -> int:
+        """How many letters are in memory."""
+        return self._outbox.in_hand()
+
     def empty(self) -> None:
         """Wait until every text has gone, but not for ever; what is left then is said in the record."""
         left = self._outbox.drain(within_s=_EMPTY_WITHIN_S)

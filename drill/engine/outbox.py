@@ -62,7 +62,7 @@ class Outbox:
     def resume(self) -> None:
         """Go on with what an earlier life, or an overflow, left in the store."""
         office = self._office
-        if office.lanes is None or office.elsewhere:
+        if office.lanes is None or office.elsewhere or not office.claims:
             return
         for letter in office.letters.claim(office.owner, drill=self._recorder.drill, limit=self._room()):
             self._take(letter)
@@ -79,6 +79,11 @@ class Outbox:
             if all(fate != "queued" for fate in fates) or self._recorder.clock.mono_s() >= until_s or self._closed:
                 return False
             self._rest()
+
+    def in_hand(self) -> int:
+        """How many letters are in memory."""
+        with self._changed:
+            return len(self._trips)
 
     def drain(self, *, within_s: float) -> int:
         """Wait until nothing of the drill is queued; how many letters are left when the time is over."""

@@ -25,9 +25,11 @@ class MemoryLetters:
         with self._lock:
             return message in self._begun
 
-    def begin(self, letter: str, message: str) -> None:
+    def begin(self, letter: str, message: str) -> bool:
         with self._lock:
+            first = message not in self._begun
             self._begun.add(message)
+            return first
 
     def settle(self, letter: str, fate: Fate) -> None:
         with self._lock:

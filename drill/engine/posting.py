@@ -119,7 +119,10 @@ class Courier:
         full_s = self.office.ledger.reserve(message.id, who, at_s=at_s)
         if full_s > 0:
             return SendResult("rejected", _provider(way), code="quota", detail=over_limit(way, full_s))
-        self.office.letters.begin(trip.letter.id, message.id)
+        if not self.office.letters.begin(trip.letter.id, message.id) and not trip.begun:
+            trip.sure = False
+            return Next(wait_s=_LOOK_UP_REST_S)  # another sender was quicker: what it did is looked up
+        trip.begun = True
         self.recorder.before_an_effect()
         trip.sending = True
         result = text.messenger.send(message)
@@ -163,7 +166,7 @@ class Courier:
         if trip.looks > 0:
             return Next(wait_s=_LOOK_UP_REST_S)
         if trip.resend:
-            trip.doubt, trip.resend, trip.sure = None, False, True
+            trip.doubt, trip.resend, trip.sure, trip.begun = None, False, True, True
             return Next()
         few = len(trip.tries) < TRIES - 1
         if result.retryable and few and self._last(trip) and (again := self._again(trip, result)) is not None:

@@ -49,13 +49,15 @@ class Trip:
     resend: bool = False
     sure: bool = False
     """It is known that the text at `place` has not left yet."""
+    begun: bool = False
+    """It was begun by this trip, so no other has a hand in it."""
     sending: bool = False
     given_up: bool = False
 
     def turn(self) -> None:
         """Go to the next text."""
         self.place += 1
-        self.tries, self.doubt, self.looks, self.resend, self.sure = [], None, 0, False, False
+        self.tries, self.doubt, self.looks, self.resend, self.sure, self.begun = [], None, 0, False, False, False
 
     def codes(self, result: SendResult) -> list[str]:
         """The code of every try of this text, the last one too."""
@@ -86,6 +88,8 @@ class Office:
     owner: str = "here"
     elsewhere: bool = False
     """Senders take the letters from the store: nothing leaves from here."""
+    claims: bool = True
+    """Letters that another life of the drill's engine had in hand are its own; a sender has only those that it is handed."""
     chance: Callable[[], float] = random.random
     room: int = 1000
     """Letters in memory; more wait in the store."""

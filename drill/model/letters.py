@@ -66,8 +66,8 @@ class Letters(Protocol):
     def begun(self, message: str) -> bool:
         """Whether a send of this message was begun, by whomever."""
 
-    def begin(self, letter: str, message: str) -> None:
-        """Write down that a message is about to be sent."""
+    def begin(self, letter: str, message: str) -> bool:
+        """Write down that a message is about to be sent; whether nobody had before."""
 
     def settle(self, letter: str, fate: Fate) -> None:
         """Write down what became of a letter."""

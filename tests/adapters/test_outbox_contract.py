@@ -193,8 +193,8 @@ def test_the_count_survives_the_process_and_is_shared(tmp_path: Path) -> None:
     assert SqlLedger(sqlite_engine(tmp_path / "l.sqlite")).reserve("c", TWO_A_MINUTE, at_s=100) == 60.0
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.lists(st.tuples(st.floats(0, 50), st.integers(0, 12), st.booleans()), max_size=30))
+@settings(deadline=None, max_examples=8)
+@given(st.lists(st.tuples(st.floats(0, 50), st.integers(0, 12), st.booleans()), max_size=15))
 def test_memory_and_sql_count_alike_and_never_over_the_limit(moves: list[tuple[float, int, bool]]) -> None:
     with TemporaryDirectory() as place:
         _count_alike(Path(place), moves)
