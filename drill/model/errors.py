@@ -12,13 +12,14 @@ class DrillError(Exception):
     default_code = "D000"
 
     def __init__(self, what: str, *, fix: str = "", code: str | None = None) -> None:
-        super().__init__(what)
-        self.what = what
+        self.what = f"{what.rstrip('.')}." if what.endswith("..") and not what.endswith("...") else what
+        super().__init__(self.what)
         self.fix = fix
         self.code = code or self.default_code
 
     def __str__(self) -> str:
-        return f"[{self.code}] {self.what}" + (f" {self.fix}" if self.fix else "")
+        end = "." if self.fix and self.what[-1:].isalnum() else ""
+        return f"[{self.code}] {self.what}{end}" + (f" {self.fix}" if self.fix else "")
 
 
 class UsageError(DrillError):

@@ -9,8 +9,15 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from drill.model.errors import PreflightFailed
+
+ROOM: Final = 300 * 2**20
+"""What a sandbox takes at most in the time of a drill: two databases and their logs."""
+_SOCKET_PATH: Final = 103
+"""Bytes of a path that every system takes for a socket."""
+_BELOW: Final = len("/drill-sandbox-12345678/control.sock")
 
 
 @dataclass(frozen=True)
@@ -67,23 +74,33 @@ def can_run(program: str | Path, user: ServerUser | None) -> bool:
     return outcome.returncode == 0
 
 
-def make_state_directory(user: ServerUser | None) -> Path:
-    """A fresh 0755 directory straight below a temp folder that the user can reach.
+def make_state_directory(user: ServerUser | None, *, room: int = ROOM) -> Path:
+    """A fresh 0755 directory straight below a temp folder that will do for a sandbox. `room`: how many bytes must be free.
 
-    Raises: PreflightFailed: no temp folder can be reached (F032).
+    Raises: PreflightFailed: no temp folder will do (F032); says why for each.
     """
-    tried = []
+    tried = {}
     for folder in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):  # noqa: S108  only below, with a random name
-        if user is None or _open_to_all(Path(folder)):
+        tried[folder] = _why_not(Path(folder), user, room)
+        if not tried[folder]:
             path = Path(tempfile.mkdtemp(prefix="drill-sandbox-", dir=folder))
             path.chmod(0o755)
             return path
-        tried.append(folder)
-    raise PreflightFailed(
-        f"{user.name if user else 'nobody'} cannot enter any of {', '.join(tried)}.",
-        code="F032",
-        fix="Point TMPDIR to a folder whose parents are all open to others (o+x), or do not run as root.",
-    )
+    reasons = "; ".join(f"{folder} {why}" for folder, why in tried.items())
+    fix = f"Point TMPDIR to a folder that will do: short, open to others down to it (o+x), with {room // 2**20} MB free."
+    raise PreflightFailed(f"there is no place for the sandbox: {reasons}.", code="F032", fix=fix)
+
+
+def _why_not(folder: Path, user: ServerUser | None, room: int) -> str:
+    """Why a folder will not do as the place of a sandbox; empty when it will."""
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        return "cannot be written"
+    if user is not None and not _open_to_all(folder):
+        return f"cannot be entered by {user.name}"
+    if len(os.fsencode(folder)) + _BELOW > _SOCKET_PATH:
+        return f"is too long a path for a socket below it ({len(os.fsencode(folder))} of at most {_SOCKET_PATH - _BELOW} bytes)"
+    free = shutil.disk_usage(folder).free
+    return f"has {free // 2**20} MB free, {room // 2**20} MB are needed" if free < room else ""
 
 
 def copy_tree(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,14 +18,17 @@ from typing import Any
 
 import psutil
 
-from drill.model.errors import DrillError, Fatal
+from drill.model.errors import DrillError, Fatal, PreflightFailed
 from drill.sandbox.layout import Layout, read_json, write_json
 from drill.sandbox.primary_watch import PrimaryWatch
 from drill.sandbox.processes import adopt_orphans
 from drill.sandbox.region import Region
+from drill.sandbox.server_user import ROOM
 from drill.sandbox.startup import Settings, World, bring_up, lay_out, publish
 from drill.sandbox.sweep import end_all, post_warden, remove_state
 
+_FULL = 2**20
+"""With fewer bytes free, a failure is the full disk's."""
 log = logging.getLogger(__name__)
 Answer = dict[str, Any]
 
@@ -51,17 +55,35 @@ class Supervisor:
             write_json(self._layout.record, {**publish_early(self._settings, self._layout), **self._pids})
             await bring_up(world, self._layout, self._settings, lambda text: self._report({"progress": text}))
             await self._serve(world)
-        except (DrillError, OSError) as error:
+        except (DrillError, OSError, subprocess.SubprocessError) as error:
             log.exception("sandbox.failed")
-            known = error if isinstance(error, DrillError) else Fatal(str(error), code="F036", fix="Try again.")
-            kept = self._settings.home / "sandbox-failed.log"
-            shutil.copyfile(self._layout.log, kept)
-            self._report({"failed": known.what, "code": known.code, "fix": f"{known.fix} The log is kept as {kept}."})
+            known = self._known(error)
+            self._report({"failed": known.what, "code": known.code, "fix": f"{known.fix} {self._keep_log()}".strip()})
             return 1
         finally:
             if world is not None:
                 world.end()
         return 0
+
+    def _known(self, error: Exception) -> DrillError:
+        """What went wrong in words for people: a full disk shows as many things."""
+        if (free := shutil.disk_usage(self._layout.state).free) < _FULL:
+            what = f"there is no room for the sandbox: {self._layout.state.parent} has {free // 1024} kB free."
+            return PreflightFailed(what, code="F037", fix=f"Free {ROOM // 2**20} MB there, or point TMPDIR elsewhere.")
+        if isinstance(error, DrillError):
+            return error
+        said = error.stderr if isinstance(error, subprocess.CalledProcessError) and error.stderr else str(error)
+        text = (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).strip().rstrip(".")
+        return PreflightFailed(f"the sandbox could not be set up: {text[-600:]}.", code="F036", fix="Try again.")
+
+    def _keep_log(self) -> str:
+        """Copy the log to where it outlives the sandbox, and say where, or why not."""
+        kept = self._settings.home / "sandbox-failed.log"
+        try:
+            shutil.copyfile(self._layout.log, kept)
+        except OSError as error:
+            return f"Its log could not be kept: {error.strerror}."
+        return f"The log is kept as {kept}."
 
     async def _serve(self, world: World) -> None:
         self._world = world

@@ -244,7 +244,7 @@ def _follow_start(reading: int, on_progress: Callable[[str], None]) -> None:
             chunk = os.read(reading, 65536)
             if not chunk:
                 raise PreflightFailed(
-                    "the sandbox's supervisor ended at once.", code="F036", fix="Check that this Python can run drill.sandbox."
+                    "the sandbox's supervisor ended at once.", code="F038", fix="Check that this Python can run drill.sandbox."
                 )
             *lines, rest = (rest + chunk).split(b"\n")
             for line in map(json.loads, lines):
