@@ -14,6 +14,10 @@ from drill.views.words import both, channel_of, state_of
 
 FOLD_ABOVE_STEPS = 30
 """With more steps than this, phases fold."""
+LEAVE_OUT_ABOVE_STEPS = 1000
+"""With more steps than this, only those have a row that have something to tell; `report.json` has them all."""
+_LONGEST = 20
+"""So many of the longest steps of a phase that matters have a row all the same."""
 _LAST_HOLD = 0.2
 """How much of the length of a part the hold at its end may add to its axis."""
 _LETTER = 0.8
@@ -77,6 +81,8 @@ class Block:
     note: Note | None
     rows: tuple[Row, ...]
     fold: Literal["none", "closed", "open"]
+    left_out: int = 0
+    """Steps without a row of their own: they went well at the first try."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,16 @@ def _block(report: Report, phase: PhaseRow, axis: Axis, *, many: bool) -> Block:
         bar = (axis.x(phase.start_s), axis.width(phase.start_s, end_s, least=0.3))
         note = _phase_note(phase, axis)
     telling = phase.bottleneck or phase.state in {"failed", "running", "waiting"} or bool(phase.over_budget_s and phase.over_budget_s > 0)
-    return Block(phase, bar, note, tuple(rows), "none" if not many else "open" if telling else "closed")
+    longest = {row.id for row in sorted(rows, key=lambda row: -(row.took_s or 0.0))[:_LONGEST]} if telling else set()
+    few = len(report.steps) <= LEAVE_OUT_ABOVE_STEPS
+    shown = [row for row in rows if few or row.id in longest or _tells(row)]
+    return Block(phase, bar, note, tuple(shown), "none" if not many else "open" if telling else "closed", len(rows) - len(shown))
+
+
+def _tells(row: Row) -> bool:
+    """Whether a row says more than that a step went well."""
+    step = row.step
+    return step is None or step.state != "succeeded" or step.attempts > 1 or bool(row.undo or row.progress)
 
 
 def _phase_note(phase: PhaseRow, axis: Axis) -> Note | None:

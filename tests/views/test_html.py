@@ -195,6 +195,17 @@ def test_phases_fold_above_thirty_steps_and_the_telling_one_stays_open() -> None
     assert sum("open" in attrs for attrs in folds) == 1
 
 
+def test_above_a_thousand_steps_those_that_have_nothing_to_tell_are_counted_only() -> None:
+    failed = [{**row.model_dump(), "state": "failed"} if row.id == "data.fence707" else row for row in sample_odd.many_steps(5000).steps]
+
+    page = render_html(sample.changed(sample.met(), steps=failed))
+
+    assert "data.fence707" in page
+    assert "data.fence708" not in page
+    assert "more went well at the first try: see report.json" in page
+    assert len(page) < 1_000_000
+
+
 def test_resources_and_tasks_stand_inside_their_step_with_their_time() -> None:
     words = outline_of(sample.met(), lang="en").words()
 
