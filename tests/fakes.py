@@ -148,6 +148,9 @@ class FakeAttempt:
     def progress(self, what: str, **fields: Any) -> None:
         self.said.append((what, fields))
 
+    def earlier(self, what: str) -> list[Mapping[str, Any]]:
+        return [fields for said, fields in self.said if said == what]
+
     def witness(self, kind: Kind, key: str, **fields: Any) -> None:
         self.witnessed.append((kind, key, fields))
 

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from drill.model.durations import Duration
+from drill.model.effects import Effect, Outputs
+from drill.model.ports import Attempt, World
 from drill.model.scenario import Scenario
 from drill.steps.base import Params, Step
 
@@ -33,9 +35,19 @@ class NoParams(Params):
     pass
 
 
+class Idle(Step[Any]):
+    """A kind that changes nothing and does nothing."""
+
+    def preview(self, params: Any, world: World) -> list[Effect]:
+        return []
+
+    def run(self, params: Any, world: World, attempt: Attempt) -> Outputs:
+        return {}
+
+
 def _kind(name: str, params: type[Params], *marks: str, no_return: bool = False) -> Step[Any]:
     fields = {"params": params, "title": (name, name), "marks": frozenset(marks), "no_return": no_return}
-    made: Step[Any] = type(f"Test{name.title()}", (Step,), fields)()
+    made: Step[Any] = type(f"Test{name.title()}", (Idle,), fields)()
     return made
 
 

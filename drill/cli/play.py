@@ -32,9 +32,19 @@ def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None
     try:
         ended = _played(records, drill, place, as_json=as_json, say=say, phone=phone, keep=keep)
     except KeyboardInterrupt:
-        click.echo(_stopped(drill), err=True)
-        _leave(EXIT_STOPPED)
+        if records.progress(drill).started:
+            click.echo(_stopped(drill), err=True)
+            _leave(EXIT_STOPPED)
+        ended = _never_began(records, drill)
     _conclude(records, drill, ended, place, say)
+
+
+def _never_began(records: Records, drill: str) -> Fact:
+    """End a drill that was stopped while its ground was made ready: nothing was touched, so there is nothing to go on with."""
+    reason = "stopped while its ground was made ready; nothing was touched"
+    return records.recorder(drill).say(
+        Kind.DRILL_FINISHED, "finished", by="person:operator", outcome="aborted", exit_code=4, left=[], reason=reason
+    )
 
 
 def _played(records: Records, drill: str, place: Path, *, as_json: bool, say: Callable[[str], None], phone: str | None, keep: bool) -> Fact:

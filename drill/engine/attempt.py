@@ -47,6 +47,10 @@ class StepAttempt:
         key = f"{self.step}/{self.number}/progress/{self._recorder.clock.epoch}/{self._notes}"
         self._recorder.say(Kind.STEP_PROGRESSED, key, what=what, **fields, **self._where)
 
+    def earlier(self, what: str) -> list[Mapping[str, Any]]:
+        said = self._recorder.journal.read(self.drill, kinds=frozenset({Kind.STEP_PROGRESSED}))
+        return [fact.data for fact in said if fact.data["step"] == self.step and fact.data["what"] == what]
+
     def witness(self, kind: Kind, key: str, **fields: Any) -> None:
         self._recorder.say(kind, key, **fields)
 

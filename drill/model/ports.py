@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from drill.model.events import Fact, Kind
@@ -90,6 +90,9 @@ class Attempt(Protocol):
 
     def progress(self, what: str, **fields: Any) -> None:
         """Record a StepProgressed fact."""
+
+    def earlier(self, what: str) -> Sequence[Mapping[str, Any]]:
+        """The fields of what this step said in these very words in its tries so far, oldest first."""
 
     def witness(self, kind: Kind, key: str, **fields: Any) -> None:
         """Record a fact of another kind that this step saw, such as OutageInjected."""

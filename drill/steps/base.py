@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from drill.model.effects import Effect, Outputs, Resume
+from drill.model.errors import Fatal
 from drill.model.ports import Attempt, World
 
 
@@ -24,7 +26,7 @@ class Params(BaseModel):
 P = TypeVar("P", bound=Params)
 
 
-class Step(Generic[P]):
+class Step(ABC, Generic[P]):
     """One kind of work. Stateless: everything it knows comes in its parameters, its world and its attempt.
 
     A step knows nothing of time-outs, retries, journal, threads or the engine.
@@ -53,21 +55,28 @@ class Step(Generic[P]):
         """What running it would put out, when the world shows that it has worked; read-only. None: it has not, or that cannot be told."""
         return None
 
+    @abstractmethod
     def preview(self, params: P, world: World) -> list[Effect]:
         """What running it now would change; changes nothing. Empty: nothing is left to do."""
-        raise NotImplementedError
 
     def foresee(self, params: P, world: World) -> Outputs:
         """Those of its outputs that are known before it runs, so that a dry run can look at later steps; changes nothing."""
         return {}
 
+    @abstractmethod
     def run(self, params: P, world: World, attempt: Attempt) -> Outputs:
         """Do it and return what later steps may use. Raises: StepError."""
-        raise NotImplementedError
 
     def undo(self, params: P, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
-        """Take the effect back, from what `register_undo` wrote. Idempotent. Raises: StepError."""
-        raise NotImplementedError
+        """Take the effect back, from what `register_undo` wrote. Idempotent.
+
+        Raises: StepError: it could not be taken back (A901: a kind that registers an undo must know how to carry it out).
+        """
+        raise Fatal(
+            f"{attempt.step} registered an undo, but its kind {self.kind} cannot take anything back.",
+            code="A901",
+            fix="Take it back by hand, and give the step kind an undo.",
+        )
 
 
 ENTRY_POINT_GROUP = "drill.steps"
@@ -82,7 +91,7 @@ def registry() -> Mapping[str, Step[Any]]:
         importlib.import_module(module.name)
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         entry.load()
-    for cls in _leaves(Step):
+    for cls in _leaves(Step):  # type: ignore[type-abstract]  # those that stay abstract have no kind
         if hasattr(cls, "kind"):
             found[cls.kind] = cls()
     return found

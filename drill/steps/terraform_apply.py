@@ -73,7 +73,7 @@ def destroy(workspace: Workspace, world: World, attempt: Attempt) -> list[str]:
     before = world.terraform.resources(workspace)
     if before:
         plan = world.terraform.plan(workspace, destroy=True, stopping=attempt.stopping)
-        attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256)
+        attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, addresses=before)
         world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
     left = world.terraform.resources(workspace)
     if left:

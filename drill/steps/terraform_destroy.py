@@ -20,7 +20,7 @@ class TerraformDestroyParams(Params):
 
 
 class TerraformDestroy(Step[TerraformDestroyParams]):
-    """Destroys a workspace; nothing to do when it was never built. Puts out `destroyed` (addresses) and `count`."""
+    """Destroys a workspace; nothing to do when it was never built. Puts out `destroyed` (addresses, over all tries) and `count`."""
 
     kind = "terraform.destroy"
     params = TerraformDestroyParams
@@ -32,5 +32,7 @@ class TerraformDestroy(Step[TerraformDestroyParams]):
         return [Effect(verb=Verb.DELETE, target=f"{params.site}/{params.of}", detail=f"everything {params.of} built", marks=self.marks)]
 
     def run(self, params: TerraformDestroyParams, world: World, attempt: Attempt) -> Outputs:
+        seen = [address for note in attempt.earlier("planned") for address in note.get("addresses", ())]
         gone = destroy(Workspace(attempt.drill, params.of, "", {}), world, attempt)
-        return {"destroyed": gone, "count": len(gone)}
+        every = list(dict.fromkeys([*seen, *gone]))  # a try that was interrupted may have removed some of it already
+        return {"destroyed": every, "count": len(every)}

@@ -9,7 +9,7 @@ from drill.wiring.records import Records
 def told(records: Records, drill: str) -> bool:
     """Whether everyone was texted that the drill has ended or is on hold; also true when it is neither, or nobody can be texted."""
     turns = records.journal.read(drill, kinds=frozenset({Kind.DRILL_HELD, Kind.DRILL_FINISHED, Kind.OPERATOR_DECIDED}))
-    if not turns or turns[-1].kind is Kind.OPERATOR_DECIDED or _nobody_to_tell(turns[-1]):
+    if not turns or turns[-1].kind is Kind.OPERATOR_DECIDED or _nobody_to_tell(records, turns[-1]):
         return True
     plan = records.plan(drill)
     purpose = "result" if turns[-1].kind is Kind.DRILL_FINISHED else "hold"
@@ -18,6 +18,8 @@ def told(records: Records, drill: str) -> bool:
     return reachable <= {fact.data["contact"] for fact in sent if fact.data["purpose"] == purpose}
 
 
-def _nobody_to_tell(turn: Fact) -> bool:
-    """A refused drill has touched nothing; with its sandbox the carrier is gone that would bring the texts."""
+def _nobody_to_tell(records: Records, turn: Fact) -> bool:
+    """A drill that was refused or stopped before it began has touched nothing; with its sandbox the carrier of the texts is gone."""
+    if turn.data.get("outcome") == "aborted" and not records.progress(turn.drill).started:
+        return True
     return turn.data.get("outcome") == "refused" or bool(turn.data.get("ground_gone"))

@@ -160,3 +160,16 @@ def test_a_drill_on_hold_goes_on_when_somebody_says_proceed(place: Place) -> Non
     assert [checkout(sandbox, address) for address in A] == [200, 200]
     assert sandbox.healthy()
     assert place.drill("sandbox", "down").returncode == 0
+
+
+def test_a_drill_that_is_interrupted_while_its_ground_is_made_ready_ends_as_aborted_and_leaves_nothing(place: Place) -> None:
+    engine = place.run("early", "--manual")
+    assert eventually((place.home / "sandbox.json").exists), "the sandbox did not begin to start"
+
+    engine.interrupt()
+
+    assert engine.ended() == 4, engine.errors.read_text()
+    report = place.report("early")
+    assert (report["outcome"], report["exit_code"]) == ("aborted", 4)
+    assert not any(fact["kind"] == "DrillStarted" for fact in place.facts("early"))
+    assert "has ended: aborted" in place.drill("resume", "early").stderr

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drill.model.errors import Retryable
 from drill.model.events import Kind
 from drill.model.ports import Attempt
 from tests.engine.drilling import DRILL, Died, ScriptedParams, Stage, phase_of, plan_of, step_of
@@ -103,3 +104,24 @@ def test_a_fact_that_does_not_come_in_time_fails_the_try(within_s: float | None,
 
     assert result == {"status": "failed", "code": "A190"}
     assert drill.clock.mono_s() == pytest.approx(ends_s, abs=0.1)
+
+
+def test_what_a_step_said_in_these_words_is_told_to_its_later_tries_and_to_no_other_step() -> None:
+    drill = stage(retries=1)
+    heard: list[list[int]] = []
+
+    def first(attempt: Attempt, _params: ScriptedParams) -> Mapping[str, Any]:
+        attempt.progress("planned", changes=3)
+        attempt.progress("made")
+        raise Retryable("interrupted")
+
+    def second(attempt: Attempt, _params: ScriptedParams) -> Mapping[str, Any]:
+        attempt.progress("planned", changes=1)
+        heard.append([said["changes"] for said in attempt.earlier("planned")])
+        return {}
+
+    drill.step.script[STEP] = [first, second]
+    drill.recorder.say(Kind.STEP_PROGRESSED, "other", phase="b", step="b.y", attempt=1, what="planned", changes=9)
+    drill.run(STEP)
+
+    assert heard == [[3, 1]]

@@ -65,3 +65,13 @@ def test_what_is_left_in_the_state_fails_the_step() -> None:
         TerraformDestroy().run(PARAMS, fake_world(terraform=fake), FakeAttempt())
 
     assert caught.value.code == "A243"
+
+
+def test_what_an_interrupted_try_had_removed_already_counts_too() -> None:
+    fake, attempt = FakeTerraform(*ADDRESSES), FakeAttempt()
+    build(fake)
+    TerraformDestroy().run(PARAMS, fake_world(terraform=fake), attempt)  # its engine dies before this is written down
+
+    outputs = TerraformDestroy().run(PARAMS, fake_world(terraform=fake), attempt)
+
+    assert outputs == {"destroyed": list(ADDRESSES), "count": 2}

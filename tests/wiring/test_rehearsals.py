@@ -23,13 +23,13 @@ from drill.steps.base import Step
 from drill.wiring.rehearsals import RehearsedWorld, effects_of, rehearsal_world
 from drill.wiring.rehearsed_ports import RehearsedTerraform
 from drill.wiring.scenarios import open_scenario
-from tests.scenarios import KINDS, NoParams, SiteParams, scenario
+from tests.scenarios import KINDS, Idle, NoParams, SiteParams, scenario
 
 _PROJECT = Path(__file__).parents[2]
 _SANDBOX = _PROJECT / "scenarios" / "sandbox-region-outage.yaml"
 
 
-class _Touches(Step[SiteParams]):
+class _Touches(Idle):
     params = SiteParams
     title = ("touch", "touch")
 
@@ -56,7 +56,7 @@ class _Writes(_Touches):
         return []
 
 
-class _Asks(Step[NoParams]):
+class _Asks(Idle):
     params = NoParams
     title = ("ask", "ask")
 

@@ -42,3 +42,10 @@ def test_a_drill_is_told_once_everyone_was_texted_its_result(tmp_path: Path) -> 
         records.recorder(drill).say(Kind.MESSAGE_SENT, f"message/{person.id}", message=person.id, state="accepted", code="OK", **about)
 
     assert told(records, drill)
+
+
+def test_of_a_drill_that_was_stopped_before_it_began_nobody_needs_to_know(tmp_path: Path) -> None:
+    records, drill = records_until(Kind.DRILL_PLANNED, tmp_path)
+    records.recorder(drill).say(Kind.DRILL_FINISHED, "finished", outcome="aborted", exit_code=4, left=[], reason="stopped")
+
+    assert told(records, drill)
