@@ -6,11 +6,14 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 from drill.model.ports import InboundMessage, Receipt
+
+_OURS: Final = frozenset({"id", "handle"})
+"""What the inbox itself gives a message."""
 
 
 class Seal:
@@ -26,10 +29,9 @@ class Seal:
 
     def close(self, message: InboundMessage) -> bytes:
         """The message sealed; nobody without the local key can read or change it."""
-        row: dict[str, Any] = {"from": message.address, "text": message.text, "sequence": message.sequence}
-        row["sent"] = message.sent_at.isoformat() if message.sent_at else None
-        if message.receipt:
-            row["receipt"] = [message.receipt.message, message.receipt.state, message.receipt.code]
+        row = {each.name: getattr(message, each.name) for each in fields(message) if each.name not in _OURS}
+        row["sent_at"] = message.sent_at.isoformat() if message.sent_at else None
+        row["receipt"] = asdict(message.receipt) if message.receipt else None
         return self._fernet.encrypt(json.dumps(row).encode("ascii"))
 
     def open(self, name: str, place: int, sealed: bytes) -> InboundMessage | None:
@@ -37,12 +39,12 @@ class Seal:
         from cryptography.fernet import InvalidToken
 
         try:
-            row: Mapping[str, Any] = json.loads(self._fernet.decrypt(sealed))
+            row = json.loads(self._fernet.decrypt(sealed))
         except InvalidToken:
             return None
-        sent = datetime.fromisoformat(row["sent"]) if row["sent"] else None
-        receipt = Receipt(*row["receipt"]) if "receipt" in row else None
-        return InboundMessage(name, row["from"], row["text"], sent, str(place), row["sequence"], receipt)
+        row["sent_at"] = datetime.fromisoformat(row["sent_at"]) if row["sent_at"] else None
+        row["receipt"] = Receipt(**row["receipt"]) if row["receipt"] else None
+        return InboundMessage(id=name, handle=str(place), **row)
 
     def name(self, *parts: str | None) -> str:
         """A name for these words that only the holder of the key can connect with them."""

@@ -40,6 +40,10 @@ class SmsSettings(_Frozen):
     """What the carrier audited the templates as: decides how many texts a number gets. `exempt`: it is on the white list."""
     per_second: float = 0.0
     """How many texts a second the account takes; 0: the vendor's own rate."""
+    inbound: Literal["queue", "push", "both"] = "queue"
+    """How answers come in: fetched from the carrier's queue, or pushed to the web server."""
+    receipts: Literal["look-up", "queue"] = "look-up"
+    """How the carrier tells what became of a text; one that pushes answers may push receipts too."""
 
 
 class Channel(_Frozen):

@@ -54,6 +54,12 @@ class SmsForm(Form):
         default="notification", description="What the templates were audited as; exempt: the numbers are on the account's white list."
     )
     per_second: Rate = 0.0
+    inbound: Literal["queue", "push", "both"] = Field(
+        default="queue", description="How answers come: from the carrier's queue, or pushed to `drill serve --web`."
+    )
+    receipts: Literal["look-up", "queue"] = Field(
+        default="look-up", description="How we hear what became of a text: by asking, or from the queue …-SmsReport too."
+    )
 
     def settings(self) -> SmsSettings:
         """As a plan holds it."""
@@ -65,6 +71,8 @@ class SmsForm(Form):
             abroad=Abroad(**written) if written else None,
             kind=self.kind,
             per_second=self.per_second,
+            inbound=self.inbound,
+            receipts=self.receipts,
         )
 
 

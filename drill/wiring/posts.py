@@ -48,6 +48,8 @@ class Post:
     replies: ReplySource | None
     auditor: Auditor | None
     warm: tuple[Callable[[], None], ...]
+    receipts: ReplySource | None = None
+    """Where the carrier tells by itself what became of texts, when the plan wants to hear it."""
 
 
 def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
@@ -65,15 +67,26 @@ def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
     domestic.terms = Terms("exempt" if carrier.white_list and kind == "notification" else kind, sms.per_second if sms else 0.0)
     queue = AliyunReplySource(carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=carrier.queue)
     providers: dict[str, Any] = {"aliyun": domestic}
-    sources: list[Any] = [queue]
+    sources: list[Any] = [queue] if sms is None or sms.inbound != "push" else []
     if sms and sms.abroad:
         providers[sms.abroad.provider] = _abroad(sms.abroad, secrets)
         sources += _replies_abroad(sms.abroad, secrets)
     sources += [_reports(row, carrier) for row in plan.messages.channels if row.kind == "voice"]
     messengers = {"sms": RoutedMessenger(providers), **{row.id: _channel(row, secrets, carrier) for row in plan.messages.channels}}
-    replies = MergedReplySource(sources) if len(sources) > 1 else queue
+    replies = MergedReplySource(sources) if len(sources) > 1 else next(iter(sources), None)
     warm = tuple(slow.warm for slow in (*providers.values(), *sources))
-    return Post(messengers, replies, open_auditor(plan, secrets, carrier), warm)
+    told = _receipts(carrier) if sms and sms.receipts == "queue" else None
+    return Post(messengers, replies, open_auditor(plan, secrets, carrier), warm, told)
+
+
+def _receipts(carrier: Carrier) -> ReplySource:
+    from drill.adapters.sms_aliyun_queue import AliyunReplySource
+
+    queue = carrier.queue.removesuffix("SmsUp") + "SmsReport"
+    keys = (carrier.key_id, carrier.key_secret)
+    return AliyunReplySource(
+        carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=queue, kind="SmsReport"
+    )
 
 
 def no_post() -> Post:

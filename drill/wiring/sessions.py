@@ -17,7 +17,6 @@ from drill import __version__
 from drill.adapters.database import database_engine
 from drill.engine.alarms import Words
 from drill.engine.crew import DrillCrew, Hooks, Kit
-from drill.engine.desk import Desk, DeskClerk
 from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.errors import DrillError, JournalBroken, PreflightFailed
@@ -27,6 +26,7 @@ from drill.steps.base import registry
 from drill.wiring.dead_men import EngineLife
 from drill.wiring.desks import people_of
 from drill.wiring.guarding import guards_of
+from drill.wiring.hearing import Hearing, hear, open_door
 from drill.wiring.leases import SiteLease
 from drill.wiring.locks import engine_lock
 from drill.wiring.mailrooms import forget_letters, open_office
@@ -53,12 +53,17 @@ class Manned:
     life: EngineLife
     watchers: Watchers
     lease: SiteLease
+    hearing: Hearing
     _stack: ExitStack = field(repr=False)
 
     def hush(self) -> None:
         """Listen to no more answers, and start no observer and no dead man any more."""
         self.watchers.let_go()
         self._stack.close()
+
+    def at_the_end(self, close: Callable[[], None]) -> None:
+        """Close something more when answers are not heard any more."""
+        self._stack.callback(close)
 
     def leave(self) -> None:
         """Give no sign of life any more, so that the dead man waits for the next engine's, and start nobody from now on."""
@@ -81,6 +86,7 @@ class Manned:
         self.life.stop()
         if ended:
             self.watchers.dead_man.wait_ended()
+            self.hearing.forget()
             forget_letters(self.records, self.drill)
             self.lease.release()
         if not keep_ground:
@@ -173,12 +179,16 @@ def man(
     try:
         lease.take()
         grounds = open_grounds(records.settings, plan, drill=drill, say=say, phone=phone)
+        door = open_door(records, plan, grounds)
     except PreflightFailed as error:
         if not records.progress(drill).started:
             refuse(records, drill, error)
             lease.release()
         raise
-    return _manned(records, drill, plan, holder=holder, report_dir=report_dir, grounds=grounds, lease=lease)
+    manned = _manned(records, drill, plan, holder=holder, report_dir=report_dir, grounds=grounds, lease=lease)
+    if door is not None:
+        manned.at_the_end(door.stop)
+    return manned
 
 
 def refuse(records: Records, drill: str, error: DrillError) -> None:
@@ -206,15 +216,13 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
     crew = DrillCrew(kit)
     stack.callback(crew.notifier.close)
-    if grounds.replies is not None:
-        desk, trouble = Desk(recorder, people), _trouble(recorder.say)
-        clerk = DeskClerk(desk, grounds.replies, on_tick=crew.notifier.look_after, on_trouble=trouble, on_end=_deaf)
-        clerk.start()
-        stack.callback(clerk.stop)
+    trouble, look_after = _trouble(recorder.say), crew.notifier.look_after
+    hearing = hear(records, recorder, people, grounds, look_after=look_after, on_trouble=trouble, on_end=_deaf)
+    stack.callback(hearing.close)
     progress = records.progress(drill)
     if progress.started and not progress.outcome:
         watchers.go_on()
-    return Manned(records, drill, grounds, crew, life, watchers, lease, _stack=stack)
+    return Manned(records, drill, grounds, crew, life, watchers, lease, hearing, _stack=stack)
 
 
 def _kit(

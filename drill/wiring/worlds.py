@@ -65,6 +65,8 @@ class Grounds:
     """Import and connect ahead of need what is slow to start."""
     auditor: Auditor | None = None
     """Knows what the provider's audit says of the plan's texts."""
+    receipts: ReplySource | None = None
+    """Where the carrier tells by itself what became of texts."""
 
     def canary_ranges(self, drill: str) -> Callable[[str, int], Sequence[tuple[int, int]]]:
         """Reads back which canary rows of the drill a site holds."""
@@ -176,7 +178,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
         for slow in (*post.warm, ansible.warm):
             slow()
 
-    return Grounds(plan, world, probes, secrets, post.messengers, post.replies, sandbox, warm, post.auditor)
+    return Grounds(plan, world, probes, secrets, post.messengers, post.replies, sandbox, warm, post.auditor, post.receipts)
 
 
 def _sandbox_carrier(sandbox: Sandbox, secrets: Secrets) -> Carrier:
