@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import multiprocessing
 import os
 import shutil
 import sys
@@ -34,6 +35,9 @@ _WITHOUT_FAILURE: Final[Mapping[State, str]] = {
     "stopped": "{} was stopped before it was done",
     "timeout": "{} was not done in time",
 }
+
+
+_NO_SHM: Final = "Mount a tmpfs at /dev/shm that this user can write."
 
 
 class AnsibleRunner:
@@ -95,8 +99,9 @@ class AnsibleRunner:
     def _environment(self, run: str) -> dict[str, str]:
         """What Ansible may see. The runner writes it to the disk, so nothing is inherited that could be a secret.
 
-        Raises: Fatal: there is no `ansible-playbook` (A230).
+        Raises: Fatal: there is no `ansible-playbook` (A230), or it could not run here (A238).
         """
+        _refuse_without_semaphores()
         search = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         if shutil.which("ansible-playbook", path=search) is None:
             raise Fatal(
@@ -117,6 +122,15 @@ class AnsibleRunner:
             "ANSIBLE_LOCALHOST_WARNING": "False",
             "ANSIBLE_DEPRECATION_WARNINGS": "False",
         }
+
+
+def _refuse_without_semaphores() -> None:
+    """Ansible's workers share a lock; where there can be none, it ends with words that blame the playbook. Raises: Fatal (A238)."""
+    try:
+        multiprocessing.get_context("fork").Lock()
+    except (OSError, ImportError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Fatal(f"Ansible cannot run here: no lock can be made in shared memory ({why}).", code="A238", fix=_NO_SHM) from error
 
 
 def find_playbook(playbooks: Path, playbook: str) -> Path:
