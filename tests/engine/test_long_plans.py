@@ -56,7 +56,7 @@ def test_a_scenario_of_ten_thousand_steps_is_checked_and_previewed_in_seconds(tm
 
     assert len(opened.plan.steps()) == STEPS
     assert previews.notes == []
-    assert time.process_time() - began_s < 7
+    assert time.process_time() - began_s < 15
 
 
 def test_an_expression_among_ten_thousand_outputs_is_worked_out_at_once() -> None:
