@@ -89,6 +89,11 @@ def _receipts(carrier: Carrier) -> ReplySource:
     )
 
 
+def channels_alone(plan: Plan, secrets: Secrets) -> dict[str, Messenger]:
+    """The plan's channels that need no carrier of texts. Raises: PreflightFailed: a secret is not set (F010)."""
+    return {row.id: _channel(row, secrets, Carrier("", "https", "", "")) for row in plan.messages.channels if row.kind != "voice"}
+
+
 def no_post() -> Post:
     """Messages go and come through senders elsewhere: nothing of it is here."""
     return Post({}, None, None, ())

@@ -11,23 +11,18 @@ from pathlib import Path
 from drill.adapters.clock import SystemClock
 from drill.adapters.database import database_engine
 from drill.adapters.schedules_sql import SqlMarks
-from drill.engine.notify import Notifier
 from drill.engine.safety import violations
 from drill.engine.schedule import Entry, Office, ScheduleClerk
 from drill.model.errors import DrillError, JournalBroken
-from drill.model.events import Kind
 from drill.model.freeze import parse_freeze
 from drill.model.plan import Plan
 from drill.model.timetable import next_due
-from drill.wiring.desks import people_of
+from drill.wiring.missed import tell_missed, ways_out
 from drill.wiring.records import Records
 from drill.wiring.scenarios import open_scenario
-from drill.wiring.worlds import open_grounds
 
 _EVERY_S = 0.5
 _RECENT = 5
-_MISSED = {"en": "missed", "zh": "未执行"}
-_NONE = {"en": "unmeasured", "zh": "未测得"}
 _log = logging.getLogger(__name__)
 
 
@@ -127,12 +122,4 @@ class Clerk:
     def _tell_missed(self, drill: str, plan: Plan, why: str) -> None:
         """Send the message; when it cannot be sent, that is a fact too."""
         self._say(f"{drill}: missed: {why}")
-        recorder = self._records.recorder(drill)
-        try:
-            grounds = open_grounds(self._records.settings, plan, drill=drill, say=self._say)
-            notifier = Notifier(recorder, people_of(self._records, drill, grounds.secrets), grounds.messengers)
-            words = {lang: {"outcome": _MISSED[lang], "rta": _NONE[lang], "rpa": _NONE[lang], "digest": "-"} for lang in _MISSED}
-            notifier.announce("result", "missed", words)
-        except DrillError as error:
-            what = f"nobody could be told that it was missed: {error.what}"
-            recorder.say(Kind.FINDING_RAISED, "finding/missed", code=error.code, what=what, fix=error.fix, severity="warning")
+        tell_missed(self._records, drill, plan, open_ways=ways_out)
