@@ -73,6 +73,9 @@ def _answer(
         raise UsageError(f"{contact!r} is no contact of this drill.", code="U015", fix=f"Its contacts are: {known}.")
     if phase and phase not in {name for gate in plan.gates for name in (gate.id, *gate.phases)}:
         raise UsageError(f"{phase!r} has no gate.", code="U016", fix=f"Gates are: {', '.join(gate.id for gate in plan.gates)}.")
+    progress = records.progress(drill)
+    if progress.outcome:
+        raise UsageError(f"{drill} has ended: {progress.outcome}.", code="U020", fix=f"See `drill show {drill}`.")
     judgement = open_desk(records, drill).take(
         Reply(verb, _code(code)), contact=contact, channel="cli", message_id=f"cli-{uuid.uuid4().hex}"
     )

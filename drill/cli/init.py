@@ -10,49 +10,122 @@ from drill.model.errors import UsageError
 
 _STARTER = """\
 # yaml-language-server: $schema=schema.json
-# A first scenario: it asks a person, does one thing by hand of a playbook, and proves that the service answers.
-# `drill check` finds what is wrong with it, `drill plan` shows what it would do, `drill run --dry-run` rehearses it.
+# A first drill: a region dies and comes back, for real, in the sandbox on this machine. Make it yours piece by piece:
+# `drill check` finds what is wrong with it, `drill plan` shows what it would do, `drill run --dry-run` rehearses it, `drill run` plays it.
 scenario: {name}
 title: {{en: My first drill, zh: 第一次演练}}
-objectives: {{rto: 15m, rpo: 30s}}        # what was promised; the drill measures what really happens
+objectives: {{rto: 2m, rpo: 10s}}         # what was promised; the drill measures what really happens
 
-sites:
+sites:                                  # your own: {{provider: aliyun, region: cn-hangzhou}} and so on
   primary: {{provider: sandbox, region: a}}
   standby: {{provider: sandbox, region: b}}
 
-steady_state: [checkout]                # must be healthy before, and again afterwards
+steady_state: [checkout]                # must be healthy before the drill, and again after it
 probes:
-  checkout: {{http: "http://shop.example.com/health", every: 100ms, timeout: 2s, user_view: true}}
+  checkout:                             # what a user does; the recovery time is measured with it
+    http: "http://shop.drill.test:{{{{ sites.primary.shop_port }}}}/checkout"
+    method: POST
+    every: 100ms
+    timeout: 1s
+    user_view: true
+canary: {{postgres: secret:CANARY_DSN, every: 100ms}}    # numbered rows: the data loss is counted with them
 
-limits:                                 # how far the drill may reach
-  max_changes: 10
-  allow: ["standby/*"]
+limits:                                 # how far the drill may reach; anything else is refused
+  max_changes: 20
+  allow: ["primary/*", "standby/*", shop.drill.test]
   # freeze: ["2027-02-05..2027-02-22 Asia/Shanghai"]
 
-contacts:                               # numbers are secrets: set DRILL_SECRET_ONCALL_PHONE and so on
+contacts:                               # numbers are secrets: outside the sandbox set DRILL_SECRET_ONCALL_PHONE and so on
   oncall: {{title: On-call SRE, sms: secret:ONCALL_PHONE}}
   lead:   {{title: Duty lead, sms: secret:LEAD_PHONE}}
 
 messages:
-  sms: {{provider: aliyun, sign: secret:SMS_SIGN}}
+  sms:
+    provider: aliyun
+    sign: secret:SMS_SIGN
+    templates:                          # what you had approved by the carrier: see `drill sms templates`
+      gate:       {{zh: SMS_DRILL_GATE_ZH, en: SMS_DRILL_GATE_EN}}
+      joint:      {{zh: SMS_DRILL_JOINT_ZH, en: SMS_DRILL_JOINT_EN}}
+      status:     {{zh: SMS_DRILL_STATUS_ZH, en: SMS_DRILL_STATUS_EN}}
+      escalation: {{zh: SMS_DRILL_ESCALATION_ZH, en: SMS_DRILL_ESCALATION_EN}}
+      hold:       {{zh: SMS_DRILL_HOLD_ZH, en: SMS_DRILL_HOLD_EN}}
+      result:     {{zh: SMS_DRILL_RESULT_ZH, en: SMS_DRILL_RESULT_EN}}
 
 defaults:
-  acknowledge: {{ask: [oncall], then: [lead], within: 5m, silence: hold}}
+  acknowledge: {{ask: [oncall], then: [lead], within: 1m, silence: hold}}
 
 phases:
-  go:
-    acknowledge: {{when: before, ask: [lead], then: [oncall]}}
-  prepare:
+  go:                                   # a phase without steps is its question: nothing is touched before the yes
+    acknowledge: {{when: before, ask: [lead], then: [oncall], within: 2m, silence: abort}}
+  outage:
     after: [go]
-    budget: 5m
-    steps:
-      check: {{ansible.play: {{playbook: check_standby.yml, site: standby}}}}
-  verify:
-    after: [prepare]
-    budget: 1m
+    budget: 5s
     acknowledge: none                   # sends its status, asks nothing
     steps:
-      proof: {{probe.until: {{probe: checkout, ok_in_a_row: 20}}}}
+      blackhole: {{outage.isolate: {{site: primary}}}}
+  detect:
+    after: [outage]
+    budget: 5s
+    acknowledge: none
+    steps:
+      heartbeat: {{detect.heartbeat: {{probe: checkout, every: 500ms, misses: 3}}}}
+  rebuild:                              # runs beside the database: both wait for the detection only
+    after: [detect]
+    budget: 20s
+    acknowledge: none
+    steps:
+      capacity:
+        terraform.apply:
+          module: terraform/sites/sandbox
+          site: standby
+          variables: {{addresses: "{{{{ sites.standby.addresses }}}}", control: "{{{{ sites.standby.control }}}}"}}
+  data:
+    after: [detect]
+    budget: 20s
+    acknowledge: none
+    steps:
+      fence: {{fence: {{site: primary}}}}   # before every promotion: two primaries would take writes that nobody can merge
+      promote:
+        database.promote: {{site: standby, playbook: promote_postgres.yml}}
+        after: [fence]
+  traffic:
+    after: [rebuild, data]
+    budget: 10s
+    steps:
+      switch:
+        dns.switch: {{name: shop.drill.test, from: primary, to: standby, values: "{{{{ steps.capacity.outputs.addresses }}}}", ttl: 1s}}
+      proof:
+        probe.until: {{probe: checkout, ok_in_a_row: 20, site: standby}}
+        after: [switch]
+
+failback:                               # after the verdict: the data goes home, then the traffic, then what was built is removed
+  phases:
+    data_home:
+      budget: 1m
+      acknowledge: none
+      steps:
+        revive: {{outage.restore: {{of: outage.blackhole, site: primary}}}}
+        rejoin:
+          ansible.play: {{playbook: rejoin_postgres.yml, site: primary}}
+          after: [revive]
+        roles:
+          ansible.play: {{playbook: switchover_postgres.yml, site: primary}}
+          after: [rejoin]
+    traffic_home:
+      after: [data_home]
+      budget: 20s
+      acknowledge: none
+      steps:
+        switch: {{dns.switch: {{name: shop.drill.test, from: standby, to: primary, ttl: 1s}}}}
+        proof:
+          probe.until: {{probe: checkout, ok_in_a_row: 20, site: primary}}
+          after: [switch]
+    release:
+      after: [traffic_home]
+      budget: 30s
+      acknowledge: none
+      steps:
+        capacity: {{terraform.destroy: {{of: rebuild.capacity}}}}
 """
 
 
@@ -77,7 +150,8 @@ def init(name: str, folder: Path) -> None:
     \b
     Example:
       drill init region-outage
-      drill check scenarios/region-outage.yaml
+      drill run scenarios/region-outage.yaml --dry-run
+      drill run scenarios/region-outage.yaml
     """
     from drill.cli.schema import schema_text
 
@@ -93,7 +167,7 @@ def init(name: str, folder: Path) -> None:
         raise UsageError(f"{path} exists already.", fix="Choose another name.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.", fix="Choose another folder with --dir.") from error
-    click.echo(f"wrote {path}; next: drill check {path}")
+    click.echo(f"wrote {path}; next: `drill plan {path}` shows what it would do, `drill run {path}` plays it in the sandbox")
 
 
 command = init

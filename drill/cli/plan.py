@@ -86,11 +86,12 @@ def late_notice(opened: Opened) -> list[str]:
 
 
 def _print(opened: Opened, effects: Mapping[str, Sequence[Effect]], critical: CriticalPath, warnings: Sequence[str], width: int) -> None:
-    from drill.views.plan_text import render_plan
+    from drill.views.plan_text import render_plan, wrapped
 
     click.echo(render_plan(opened.plan, effects=effects, critical=critical, warnings=warnings, width=width).rstrip("\n"))
     for step_id, bound_s in notice_bounds_s(opened).items():
-        click.echo(f"{step_id} notices a loss within {format_duration(bound_s)}.")
+        for part in wrapped(f"{step_id} notices a loss within {format_duration(bound_s)}.", width):
+            click.echo(part)
 
 
 def _document(opened: Opened, effects: Mapping[str, Sequence[Effect]], critical: CriticalPath, warnings: Sequence[str]) -> dict[str, Any]:

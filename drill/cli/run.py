@@ -102,6 +102,8 @@ def _allow_live(plan: Plan, *, live: bool, confirm: object) -> None:
     from drill.model.plan import Mode
 
     if plan.mode is not Mode.LIVE:
+        if live:
+            click.echo(f"note: --live changes nothing here: {plan.scenario} runs in the sandbox and touches no real site", err=True)
         return
     if not live:
         raise UnsafePlan(

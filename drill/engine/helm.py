@@ -57,7 +57,10 @@ class Helm:
         if not self._recorder.look(lambda progress: bool(progress.abort) and not progress.held and not progress.taken_back):
             return
         number, reason, undos = self._recorder.look(lambda progress: (progress.holds + 1, progress.abort, progress.undos()))
-        left = [f"{step} ({undo.get('undo', 'by hand')})" for step, undo in undos]
+        back = self._recorder.look(
+            lambda progress: {step.params.get("of") for step in self._plan.steps() if progress.step(step.id).state == "succeeded"}
+        )
+        left = [f"{step} ({_way(undo)})" for step, undo in undos if step not in back]
         self._recorder.say(Kind.DRILL_HELD, f"held/{number}", reason=reason, left=left, part=part)
 
     def words(self, language: str) -> Mapping[str, str]:
@@ -95,3 +98,8 @@ class Helm:
             number = max(tries)
             where: dict[str, Any] = {"phase": step.phase, "step": step_id, "attempt": number}
             self._recorder.say(Kind.STEP_SUCCEEDED, f"{step_id}/{number}/succeeded", outputs={}, read_back=True, **where)
+
+
+def _way(undo: Mapping[str, Any]) -> str:
+    """How an effect is taken back, in a word."""
+    return str(undo.get("undo") or ("the earlier answer" if "before" in undo else "by hand"))

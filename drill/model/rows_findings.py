@@ -10,9 +10,9 @@ from drill.model.events import Fact, Kind
 from drill.model.fixes import Ground
 from drill.model.recovery import LARGEST_GAP_MS
 from drill.model.report import FindingRow, UndoRow
-from drill.model.spans import maybe_seconds
+from drill.model.spans import maybe_seconds, total
 from drill.model.telling import said
-from drill.model.windows import Series, largest_gap_ms
+from drill.model.windows import Series, largest_gap_ms, windows
 
 CLOCK_STEP_MS: Final = 1000
 """Wall and monotonic clock may differ by scheduling; more than this is a step."""
@@ -31,6 +31,7 @@ def finding_rows(ground: Ground, series: dict[str, Series], undos: tuple[UndoRow
         *_steps(ground),
         *_answers(ground),
         *_samples(ground, series),
+        *_dips(ground, series),
         *_record(ground),
         *_leftovers(ground, undos),
     ]
@@ -131,6 +132,23 @@ def _samples(ground: Ground, series: dict[str, Series]) -> Iterator[FindingRow]:
     for start, end in lost[1:]:
         what = f"The service failed again for {said(end - start)}; the recovery ends with the last of {len(lost)} windows."
         yield _row("V109", "warning", what, at_ms=start)
+
+
+def _dips(ground: Ground, series: dict[str, Series]) -> Iterator[FindingRow]:
+    """What users lost on the way home: no part of the recovery time, but they waited all the same."""
+    home_ms = ground.timeline.first_ms(Kind.FAILBACK_STARTED)
+    if home_ms is None:
+        return
+    for one in (one for one in series.values() if one.user_view):
+        shots = [shot for shot in one.shots if shot.sent >= home_ms]
+        found = windows(shots, need=1, every_ms=one.every_ms)
+        ends = [shots[row.last_bad].received if row.first_good is None else shots[row.first_good].received for row in found]
+        lost = [(shots[row.first_bad].sent, end) for row, end in zip(found, ends, strict=True)]
+        lost = [stretch for stretch in lost if stretch[0] > home_ms + one.every_ms]  # what was down before it is not the way home's
+        if lost:
+            times = "once" if len(lost) == 1 else f"{len(lost)} times"
+            what = f"On the way home users of {one.probe} lost the service {times}, for {said(total(lost))} in all."
+            yield _row("V124", "info", what, at_ms=lost[0][0])
 
 
 def _record(ground: Ground) -> Iterator[FindingRow]:

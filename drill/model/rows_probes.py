@@ -13,19 +13,19 @@ MOST_POINTS: Final = 600
 """A chart shows no more."""
 
 
-def probe_rows(series: Mapping[str, Series]) -> tuple[ProbeRow, ...]:
-    """Every probe, those of the plan first."""
-    return tuple(_probe_row(one) for one in series.values())
+def probe_rows(series: Mapping[str, Series], planned_s: Mapping[str, float]) -> tuple[ProbeRow, ...]:
+    """Every probe, those of the plan first. `planned_s` is how often the plan asks each of its probes, in seconds."""
+    return tuple(_probe_row(one, planned_s.get(one.probe)) for one in series.values())
 
 
-def _probe_row(series: Series) -> ProbeRow:
+def _probe_row(series: Series, planned_s: float | None) -> ProbeRow:
     shots = series.shots
     return ProbeRow(
         id=series.probe,
         user_view=series.user_view,
         samples=len(shots),
         failed=sum(not shot.ok for shot in shots),
-        every_s=seconds(series.every_ms),
+        every_s=seconds(series.every_ms) if planned_s is None else planned_s,
         largest_gap_s=seconds(largest_gap_ms(shots, 0, len(shots) - 1)) if shots else 0.0,
         late_samples=sum(shot.late > series.every_ms for shot in shots),
         runs=tuple(_runs(shots)),

@@ -59,7 +59,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         phases=rows,
         steps=step_rows(timeline, tasks, path),
         **_people(timeline, asked),
-        probes=probe_rows(series),
+        probes=probe_rows(series, {probe.id: probe.every_s for probe in timeline.plan.probes}),
         undos=undos,
         fixes=best,
         findings=findings,

@@ -71,6 +71,11 @@ def day(zero_at: str) -> str:
     return f"{_instant(zero_at):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def cells(text: str) -> int:
+    """How many columns of a terminal the text takes: Chinese characters take two."""
+    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def printable(text: str) -> str:
     """The text with every control, direction and unpaired surrogate character replaced, on one line.
 

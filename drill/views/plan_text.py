@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from drill.model.critical import CriticalPath
 from drill.model.effects import Effect
 from drill.model.plan import Gate, Guard, Plan, PlannedPhase, PlannedStep
-from drill.views.figures import printable, promised
+from drill.views.figures import cells, printable, promised
 
 _LEAST_WIDTH = 40
 
@@ -20,7 +20,7 @@ def render_plan(plan: Plan, *, effects: Mapping[str, Sequence[Effect]], critical
     lines += ["", *_tail(plan, effects, critical)]
     lines += [f"warning: {warning}" for warning in warnings]
     room = max(width, _LEAST_WIDTH)
-    return "".join(f"{_fit(printable(line), room)}\n" for line in lines)
+    return "".join(f"{part}\n" for line in lines for part in wrapped(printable(line), room))
 
 
 def _head(plan: Plan) -> Iterator[str]:
@@ -114,5 +114,22 @@ def _tail(plan: Plan, effects: Mapping[str, Sequence[Effect]], critical: Critica
         yield f"changes: {changes} of at most {plan.limits.max_changes}"
 
 
-def _fit(line: str, width: int) -> str:
-    return line if len(line) <= width else line[: width - 1] + "…"
+def wrapped(line: str, width: int) -> Iterator[str]:
+    """The line in parts of at most `width` cells, broken between words where there are any; nothing of it is left out."""
+    if cells(line) <= width:
+        yield line
+        return
+    indent = " " * min(len(line) - len(line.lstrip()) + 6, width // 3)
+    part = line[: len(line) - len(line.lstrip())]
+    begun = False
+    for word in line.split():
+        if begun and cells(f"{part} {word}") > width:
+            yield part
+            part, begun = indent, False
+        part = f"{part} {word}" if begun else part + word
+        begun = True
+        while cells(part) > width:
+            cut = next(n for n in range(len(part), 0, -1) if cells(part[:n]) <= width)
+            yield part[:cut]
+            part = indent + part[cut:]
+    yield part

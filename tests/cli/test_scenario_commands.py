@@ -17,6 +17,7 @@ from drill.cli.schema import schema_text
 from drill.model.wording import SANDBOX_CODES
 from drill.steps.base import registry
 from drill.wiring.scenarios import open_scenario
+from tests.cli.conftest import Drill
 
 _PROJECT = Path(__file__).parents[2]
 _SANDBOX = _PROJECT / "scenarios" / "sandbox-region-outage.yaml"
@@ -173,3 +174,20 @@ def test_a_name_that_is_none_is_refused_by_init(tmp_path: Path, name: str) -> No
 
     assert "is no name for a scenario" in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_first_scenario_would_run_as_it_is_written(tmp_path: Path, drill: Drill) -> None:
+    assert _run(init, "my-first", "--dir", tmp_path).exit_code == 0
+
+    said = drill("run", "--dry-run", tmp_path / "my-first.yaml")
+
+    assert (said.code, said.out.splitlines()[-1]) == (0, "all 9 phases would run")
+
+
+def test_live_on_a_sandbox_is_said_to_change_nothing(drill: Drill, home: Path) -> None:
+    home.mkdir()
+    (home / "drill.sqlite").write_bytes(b"no database at all, so that nothing is started")
+
+    said = drill("run", _PROJECT / "scenarios" / "sandbox-region-outage.yaml", "--live", "--confirm", "sandbox-region-outage")
+
+    assert "note: --live changes nothing here: sandbox-region-outage runs in the sandbox" in said.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drill.engine.helm import Helm
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.events import Kind
@@ -158,3 +159,19 @@ def test_a_word_against_what_can_be_seen_does_not_count_and_the_drill_holds_agai
     assert "D520" in {fact.data["code"] for fact in troupe.stage.facts(Kind.FINDING_RAISED)}
     assert troupe.stage.step.undone == []
     assert troupe.ran() == ["a.x", "b.promote", "home.y"]
+
+
+def test_what_has_been_given_back_already_is_not_left_when_the_drill_holds_again() -> None:
+    plan = plan_of(
+        phase_of("a", step_of("a.cut"), step_of("a.move")), phase_of("b", step_of("b.give").model_copy(update={"params": {"of": "a.cut"}}))
+    )
+    stage = Stage(plan)
+    say = stage.recorder.say
+    say(Kind.UNDO_REGISTERED, "a.cut/undo", phase="a", step="a.cut", undo={"undo": "restore"})
+    say(Kind.UNDO_REGISTERED, "a.move/undo", phase="a", step="a.move", undo={"before": {"values": []}})
+    say(Kind.STEP_SUCCEEDED, "b.give/1/succeeded", phase="b", step="b.give", attempt=1, outputs={})
+    say(Kind.ABORT_REQUESTED, "abort/1", reason="silence", channel="silence", hold=True)
+
+    Helm(stage.runner).stand_still("failback")
+
+    assert stage.facts(Kind.DRILL_HELD)[0].data["left"] == ["a.move (the earlier answer)"]
