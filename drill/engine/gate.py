@@ -25,6 +25,9 @@ class Asker(Protocol):
     def delivered(self, gate: Gate) -> bool:
         """Whether a receipt for the question has come."""
 
+    def unreachable(self, gate: Gate, contact: str, *, escalated: bool) -> bool:
+        """Whether every way to this person was tried, and the question did not arrive over any."""
+
     def recall(self, gate: Gate, contact: str, *, escalated: bool) -> None:
         """Write down a question that had left just before the engine died; sends nothing."""
 
@@ -113,7 +116,14 @@ class GateKeeper:
             return self._expire(gate)
         if self._next(gate, row) and now >= self._turn(gate, row, row.deadline):
             self._escalate(gate, row, why="no answer in time")
+        elif self._next(gate, row) and gate.by != "system" and self._nobody_reached(gate, row):
+            self._escalate(gate, row, why="the message did not arrive")
         return None
+
+    def _nobody_reached(self, gate: Gate, row: GateProgress) -> bool:
+        """Whether those asked last cannot have it: the next person need not wait for them."""
+        last = row.asked[-1:] if row.round else row.asked
+        return all(self._asker.unreachable(gate, contact, escalated=contact not in gate.ask) for contact in last)
 
     @staticmethod
     def _turn(gate: Gate, row: GateProgress, deadline: datetime) -> datetime:

@@ -63,6 +63,11 @@ class Notifier:
         for letter in self._question(gate, contact, escalated=escalated):
             self._outbox.recall(letter)
 
+    def unreachable(self, gate: Gate, contact: str, *, escalated: bool) -> bool:
+        """Whether every way to this person was tried, and the question did not arrive over any (port Asker)."""
+        fates = {self._office.letters.fate(letter.id) for letter in self._question(gate, contact, escalated=escalated)}
+        return fates <= {"refused", "told"}
+
     def _question(self, gate: Gate, contact: str, *, escalated: bool) -> list[Letter]:
         person = self._people.plan.contact(contact)
         titles = [getattr(self._people.plan.phase(phase).title, person.language) for phase in gate.phases]
