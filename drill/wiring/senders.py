@@ -133,6 +133,8 @@ class Sender:
             return _Correspondence(notifier, None)
 
         def trouble(error: DrillError) -> None:
+            if records.progress(drill).outcome:
+                return  # its report is out; a sandbox's carrier goes with its drill
             key = f"finding/replies/{error.code}"
             recorder.say(Kind.FINDING_RAISED, key, code=error.code, what=error.what, fix=error.fix, severity="warning")
 
