@@ -241,6 +241,8 @@ def _progress(row: ProgressRow, axis: Axis) -> ProgressLine:
 def _gate_row(gate: GateRow, axis: Axis) -> Row:
     limit_s = gate.asked_s + gate.within_s
     end_s = min(limit_s, axis.end_s) if gate.answered_s is None else gate.answered_s
+    if gate.state == "withdrawn":
+        end_s = min(end_s, gate.asked_s + (gate.wait_s or 0.0))
     title = f"{gate.id} · {length(gate.wait_s)}"
     bars = [Bar(axis.x(gate.asked_s), axis.width(gate.asked_s, min(end_s, limit_s), least=0.3), "wait", title)]
     passed = end_s > limit_s or gate.state == "expired"

@@ -89,3 +89,16 @@ def test_one_silence_is_one_thing_to_fix() -> None:
 
     assert [title for title in titles if "Traffic" in title] == ["“Traffic” was not answered"]
     assert not any("hold" in title for title in titles)
+
+
+def test_the_bar_of_a_withdrawn_question_ends_where_the_drill_turned_away() -> None:
+    report = summarize(Story(every_s=0.5, ending="held", hold_s=40.0, within_s=20.0).facts(), version="1")
+    asked = report.gates[-1].model_copy(
+        update={"state": "withdrawn", "answered_s": None, "wait_s": 1.0, "asked_s": report.gates[-1].asked_s}
+    )
+
+    line = timeline_of(report.model_copy(update={"gates": (*report.gates[:-1], asked)}), "drill")
+
+    assert line is not None
+    (row,) = [row for block in line.blocks for row in block.rows if row.kind == "gate" and row.id == asked.id]
+    assert row.bars[0].width == line.axis.width(asked.asked_s, asked.asked_s + 1.0)
