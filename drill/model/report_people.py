@@ -21,6 +21,8 @@ class MessageRow(Shape):
     state: str
     delivered_s: float | None
     code: str = ""
+    tries: tuple[str, ...] = ()
+    """The code of every try of this one text, the last one too."""
 
 
 class ReplyRow(Shape):

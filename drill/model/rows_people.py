@@ -68,6 +68,7 @@ def _message_row(timeline: Timeline, sent: Fact, receipt: Fact | None) -> Messag
         state=state,
         delivered_s=seconds(timeline.ms(receipt)) if receipt is not None and state == "delivered" else None,
         code=data["code"] or "",
+        tries=tuple(data.get("tries") or ()),
     )
 
 
