@@ -22,6 +22,8 @@ from drill.model.errors import UsageError
 def command(scenarios: tuple[Path, ...], name: str | None, *, worker_only: bool, sender: bool, allow_live: bool) -> None:
     r"""Play queued drills, and start those that the scenarios' schedules want, until SIGTERM; then hand over and leave with 0.
 
+    Steps that run then may end, for at most 20 s; a second SIGTERM interrupts them.
+
     Several servers share one Postgres (DRILL_DATABASE_URL): when one dies, another goes on with its drills. With --sender it sends what
     workers elsewhere leave in that database, so that only its host needs the providers' keys and a way to them.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import threading
+import time
 
 import psutil
 
@@ -18,6 +20,7 @@ from drill.wiring.records import Records
 from drill.wiring.stores import sandbox_ending
 
 _PATIENCE_S = 60.0
+_REST_S = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +44,11 @@ class SiteLease:
         self._sites = sites_of(records.settings, plan)
         self._leases = SqlLeases(records.database)
         self._token = 0
+        self._resting = threading.Event()
+
+    def rest(self) -> None:
+        """Let nothing more be begun on the sites from here: whoever asks for the right waits until this process has ended."""
+        self._resting.set()
 
     def refuse_if_taken(self) -> None:
         """Raises: PreflightFailed: another drill is on one of the sites (F051, names drill, host and pid)."""
@@ -65,6 +73,8 @@ class SiteLease:
 
     def check(self) -> None:
         """Ask for the right to touch the sites. Raises: JournalBroken: they are another's by now (J011), or the database is away (J023)."""
+        while self._resting.is_set():
+            time.sleep(_REST_S)
         if not riding_out(lambda: self._leases.holds(self._drill, self._token), patience_s=_PATIENCE_S):
             raise JournalBroken(
                 f"the sites of {self._drill} are held by another drill or engine by now.",

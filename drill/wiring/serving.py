@@ -79,7 +79,9 @@ def stranded(records: Records) -> dict[str, str]:
 
 
 def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: Callable[[str], None]) -> None:
-    """Play queued drills, and start scheduled ones, until SIGTERM or Ctrl-C; then hand over what runs.
+    """Play queued drills, and start scheduled ones, until SIGTERM or Ctrl-C; then let running steps end, and hand over.
+
+    A second signal interrupts the steps that still run.
 
     Raises: PreflightFailed: an engine runs on this SQLite database (F050). JournalBroken: the database is not there (J023).
     """
@@ -89,8 +91,9 @@ def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: 
     settings = _settings(name)
     records, journal = _records(settings, say)
     asked = threading.Event()
+    hurry = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: asked.set())
+        signal.signal(number, lambda _number, _frame: (hurry if asked.is_set() else asked).set())
     with _alone(settings):
         for drill, version in stranded(records).items():
             say(f"{drill} waits for an engine of version {version}: run that release, or end it with `drill abort` there")
@@ -102,7 +105,7 @@ def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: 
             pass
         say(f"handing over: {', '.join(worker.playing()) or 'nothing runs'}")
         clerk.stop()
-        worker.hand_over()
+        worker.hand_over(hurry)
 
 
 def _settings(name: str | None) -> Settings:

@@ -31,7 +31,11 @@ from drill.wiring.trust import trusted_facts
 from drill.wiring.worlds import end_tools_of_dead_engines
 
 DRILLS_AT_A_TIME = 8
+DRAINS_WITHIN_S = 20.0
+"""Shorter than the half minute that process supervisors leave between SIGTERM and SIGKILL."""
+_LOOKS_EVERY_S = 0.1
 _ENDS_WITHIN_S = 2.0
+_OBSERVER = "drill.cli.main observe"
 _SPARED = ("dead-man", "drill.sandbox.supervisor")
 _log = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ class Worker:
         self._manned: dict[str, Manned] = {}
         self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._draining = threading.Event()
         self.executor = records.settings.session
         database = database_engine(records.settings.database_url)
         self._engine = DurableEngine(database, executor=self.executor, crew_of=self._crew_of, done=self._done, queued=DRILLS_AT_A_TIME)
@@ -64,14 +69,33 @@ class Worker:
         with self._lock:
             return sorted(self._manned)
 
-    def hand_over(self) -> None:
-        """End what runs and give every drill up for the others to claim at once; does not come back to its drills."""
-        self._quieten()
+    def hand_over(self, hurry: threading.Event) -> None:
+        """Begin nothing more, let running steps end, and give every drill up for the others to claim; does not come back to its drills.
+
+        A step that has not ended after `DRAINS_WITHIN_S`, or when `hurry` is set, is interrupted: whoever takes the drill reads it back.
+        """
+        self._draining.set()
+        with self._lock:
+            for manned in self._manned.values():
+                manned.lease.rest()
+        until_s = time.monotonic() + DRAINS_WITHIN_S
+        while (left := self._running()) and time.monotonic() < until_s and not hurry.wait(_LOOKS_EVERY_S):
+            pass
+        if left:
+            self._say(f"interrupted: {', '.join(left)}")
+        self._quieten(spared=(*_SPARED, _OBSERVER))  # it goes on measuring until the next engine's does, and ends with the drill
         self._keeper.leave()
+
+    def _running(self) -> list[str]:
+        """The steps that this worker is in the middle of."""
+        rows = [(drill, self._records.progress(drill).steps) for drill in self.playing()]
+        return [f"{step} of {drill}" for drill, steps in rows for step, row in steps.items() if row.running is not None]
 
     # ------------------------------------------------------------ for the engine
 
     def _crew_of(self, drill: str, plan: Plan) -> DrillCrew | None:
+        while self._draining.is_set():
+            time.sleep(1.0)  # another worker begins it
         self._await_the_end_if_ending()
         try:
             began = Progress().apply(trusted_facts(self._records, drill)).started
@@ -129,14 +153,14 @@ class Worker:
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", "drill.cli.main", *sys.argv[1:]])  # noqa: S606 - ourselves, with our own words
 
-    def _quieten(self) -> None:
+    def _quieten(self, *, spared: Sequence[str] = _SPARED) -> None:
         """Write no more facts, then end the tools: the other way round their end would be written down as a failure of the drill."""
         self._ending.set()
         with self._lock:
             for manned in self._manned.values():
                 manned.leave()
         self._journal.shut()
-        mine = list(_tools())
+        mine = list(_tools(spared))
         for process in mine:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(2)  # Terraform saves its state
@@ -153,10 +177,10 @@ class Worker:
             time.sleep(1.0)
 
 
-def _tools() -> Iterator[psutil.Process]:
+def _tools(spared: Sequence[str]) -> Iterator[psutil.Process]:
     """What this process runs: tools and observers, but neither a dead man nor a sandbox, which others need."""
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
-            if not any(name in " ".join(child.cmdline()) for name in _SPARED):
+            if not any(name in " ".join(child.cmdline()) for name in spared):
                 yield child
                 yield from child.children(recursive=True)
