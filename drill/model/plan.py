@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -14,6 +15,11 @@ from drill.model.events import canonical
 from drill.model.plan_channels import Messages
 
 PLAN_VERSION = 1
+
+
+def plan_digest(written: Mapping[str, Any]) -> str:
+    """SHA-256 of a plan as it was written down: a release that knows more fields must come to the same digest."""
+    return hashlib.sha256(canonical(written).encode()).hexdigest()
 
 
 class Frozen(BaseModel):
@@ -52,6 +58,24 @@ class Site(Frozen):
     provider: str
     region: str
     options: dict[str, Any] = {}
+
+
+ZoneProvider = Literal["route53", "alidns", "gtm", "rfc2136", "arc", "sandbox"]
+
+
+class Zone(Frozen):
+    """Who answers for the names at and below `id`. `servers` and `resolver` are an address, with a port where it is not 53."""
+
+    id: str
+    provider: ZoneProvider
+    servers: tuple[str, ...] = ()
+    resolver: str = ""
+    options: dict[str, Any] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether a name lies in this zone."""
+        full, mine = name.rstrip(".").lower(), self.id.rstrip(".").lower()
+        return full == mine or full.endswith(f".{mine}")
 
 
 class Probe(Frozen):
@@ -181,6 +205,7 @@ class Plan(Frozen):
     mode: Mode
     objectives: Objectives
     sites: tuple[Site, ...]
+    zones: tuple[Zone, ...] = ()
     steady_state: tuple[str, ...] = ()
     probes: tuple[Probe, ...] = ()
     canary: Canary | None = None
@@ -205,9 +230,15 @@ class Plan(Frozen):
             )
         return written
 
+    @model_serializer(mode="wrap")
+    def _without_zones_that_are_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans of older releases keep their digest."""
+        row: dict[str, Any] = write(self)
+        return row if self.zones else {name: value for name, value in row.items() if name != "zones"}
+
     def digest(self) -> str:
         """SHA-256 of the plan: what a person approved."""
-        return hashlib.sha256(canonical(self.model_dump(mode="json")).encode()).hexdigest()
+        return plan_digest(self.model_dump(mode="json"))
 
     def all_phases(self) -> tuple[PlannedPhase, ...]:
         """Phases of the drill proper, then those of the failback."""
@@ -236,6 +267,10 @@ class Plan(Frozen):
     def site(self, site_id: str) -> Site:
         """The site with this id. Raises: KeyError: there is none."""
         return _only(self.sites, site_id)
+
+    def zone_of(self, name: str) -> Zone | None:
+        """The closest zone that holds a name; nothing when the plan says nothing about it."""
+        return max((zone for zone in self.zones if zone.holds(name)), key=lambda zone: len(zone.id), default=None)
 
     def probe(self, probe_id: str) -> Probe:
         """The probe with this id. Raises: KeyError: there is none."""

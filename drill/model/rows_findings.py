@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from drill.model.events import Fact, Kind
 from drill.model.fixes import Ground
+from drill.model.plan import plan_digest
 from drill.model.recovery import LARGEST_GAP_MS
 from drill.model.report import FindingRow, UndoRow
 from drill.model.spans import maybe_seconds, total
@@ -156,7 +157,7 @@ def _record(ground: Ground) -> Iterator[FindingRow]:
     if len(timeline.boots) > 1:
         what = f"The facts span {len(timeline.boots)} boots: lengths across them come from the wall clock."
         yield _row("V108", "warning", what, fix="Trust them as far as you trust the time synchronisation.")
-    if timeline.planned.data["plan_digest"] != timeline.plan.digest():
+    if timeline.planned.data["plan_digest"] != plan_digest(timeline.planned.data["plan"]):
         yield _row("V113", "error", "The plan is not the one that was approved: its digest differs.", fix="Run `drill verify`.")
     worst = max((abs(_wall_ms(ground, fact) - timeline.ms(fact)) for fact in timeline.story()), default=0)
     if worst > CLOCK_STEP_MS:
