@@ -21,7 +21,7 @@ from drill.settings import Settings, receive_handed_down
 from drill.web.app import build
 from drill.web.patience import ImpatientHttp
 from drill.web.storing import Storekeeper
-from drill.wiring.inboxes import inboxes_by_path
+from drill.wiring.inboxes import forget_ended, inboxes_by_path
 from drill.wiring.records import Records
 
 MOST_AT_ONCE = 800
@@ -40,13 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         receive_handed_down()
-        worlds = inboxes_by_path(Records(Settings.load()))
+        records = Records(Settings.load())
+        worlds = inboxes_by_path(records)
         listener = listen(given.host, given.port)
     except DrillError as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
     with suppress(KeyboardInterrupt):
-        _serve(given.ready, listener, worlds)
+        _serve(given.ready, listener, worlds, tidy=lambda: forget_ended(records, worlds.values()))
     return 0
 
 
@@ -56,7 +57,7 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
-        what = f"the web address {host}:{port} cannot be used: {error.strerror or error}."
+        what = f"the web address {host}:{port} cannot be used: {os.strerror(error.errno) if error.errno else error}."
         raise PreflightFailed(what, code="F026", fix="Choose another --web HOST:PORT.") from error
 
 
@@ -66,8 +67,8 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _serve(ready: Path, listener: socket.socket, worlds: Mapping[str, SqlInbox]) -> None:
-    keeper = Storekeeper(next(iter(worlds.values())))
+def _serve(ready: Path, listener: socket.socket, worlds: Mapping[str, SqlInbox], *, tidy: Callable[[], None]) -> None:
+    keeper = Storekeeper(next(iter(worlds.values())), tidy)
 
     def end() -> None:
         server.should_exit = True

@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -53,9 +53,13 @@ class Tally:
 
 @dataclass
 class Storekeeper:
-    """One thread that writes for all requests. `inbox` counts and sweeps; a push may be of another world of the same database."""
+    """One thread that writes for all requests. `inbox` counts and sweeps; a push may be of another world of the same database.
+
+    `tidy` is done with every sweep, once a minute.
+    """
 
     inbox: SqlInbox
+    tidy: Callable[[], None] = lambda: None
     tally: Tally = field(default_factory=Tally)
     _queue: queue.Queue[_Push | None] = field(default_factory=lambda: queue.Queue(_WAITING))
     _swept_s: float = field(default_factory=lambda: float("-inf"))
@@ -136,6 +140,7 @@ class Storekeeper:
     def _sweep(self) -> None:
         self._swept_s = time.monotonic()
         try:
+            self.tidy()
             self.inbox.sweep()
             self.tally.kept = self.inbox.count()
         except DrillError as error:

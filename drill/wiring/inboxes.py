@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from drill.adapters.inbox_seal import Seal, derived_path
 from drill.adapters.inbox_sql import SqlInbox, inbox_file
 from drill.model.errors import PreflightFailed
+from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.settings import EnvironmentSecrets
 from drill.wiring.records import Records
@@ -30,10 +33,16 @@ def open_inbox(records: Records, plan: Plan) -> SqlInbox:
     """What comes in for a plan's world: the real carriers', or that of this home's sandbox. Raises: JournalBroken: it cannot be used."""
     world = sandbox_ending(records.settings) if is_sandbox(plan) else _LIVE
     inbox = SqlInbox(inbox_database(records), Seal(records.reply_key()), world=world)
-    for drill in inbox.readers():
-        if records.progress(drill).outcome:  # it was ended by a command, with no engine to clear up
-            inbox.leave(drill)
+    forget_ended(records, [inbox])
     return inbox
+
+
+def forget_ended(records: Records, inboxes: Iterable[SqlInbox]) -> None:
+    """Remove what is kept for drills that ended with no engine to clear up: a command ended them, or the engine was killed just then."""
+    for inbox in inboxes:
+        for drill in inbox.readers():
+            if records.journal.read(drill, kinds=frozenset({Kind.DRILL_FINISHED})):
+                inbox.leave(drill)
 
 
 def inboxes_by_path(records: Records) -> dict[str, SqlInbox]:

@@ -93,8 +93,9 @@ class Listener:
                 return str(row["address"])
             if child.poll() is not None:
                 words = self._last_words()
-                code = "F026" if "[F026]" in words else "F028"
-                raise PreflightFailed(f"the web server did not start{words}", code=code, fix=f"See {self._log}.")
+                if "[F026] " in words:
+                    raise PreflightFailed(words.partition("[F026] ")[2], code="F026")
+                raise PreflightFailed(f"the web server did not start{words}", code="F028", fix=f"See {self._log}.")
             time.sleep(_POLL_S)
         child.kill()
         child.wait()

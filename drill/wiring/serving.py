@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from drill.adapters.database import database_engine
 from drill.adapters.journal_sql import SqlJournal
@@ -20,6 +21,9 @@ from drill.settings import SESSION, WORKER, Settings
 from drill.wiring.locks import engine_holder, engine_lock
 from drill.wiring.records import Records
 from drill.wiring.rolls import SERVER, living
+
+if TYPE_CHECKING:
+    from drill.wiring.listeners import Listener
 
 SERVING = "serve"
 """Who holds the lock of a home whose SQLite database is served."""
@@ -78,12 +82,20 @@ def stranded(records: Records) -> dict[str, str]:
         queue.close()
 
 
-def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: Callable[[str], None]) -> None:
+def serve(
+    name: str | None,
+    entries: Sequence[Entry],
+    *,
+    allow_live: bool,
+    say: Callable[[str], None],
+    web: tuple[str, int] | None = None,
+) -> None:
     """Play queued drills, and start scheduled ones, until SIGTERM or Ctrl-C; then let running steps end, and hand over.
 
-    A second signal interrupts the steps that still run.
+    A second signal interrupts the steps that still run. `web` is where pushes are taken in.
 
-    Raises: PreflightFailed: an engine runs on this SQLite database (F050). JournalBroken: the database is not there (J023).
+    Raises: PreflightFailed: an engine runs on this SQLite database (F050), or the web server cannot run (F025 to F028).
+    JournalBroken: the database is not there (J023).
     """
     from drill.wiring.schedules import Clerk
     from drill.wiring.workers import Worker
@@ -97,15 +109,30 @@ def serve(name: str | None, entries: Sequence[Entry], *, allow_live: bool, say: 
     with _alone(settings):
         for drill, version in stranded(records).items():
             say(f"{drill} waits for an engine of version {version}: run that release, or end it with `drill abort` there")
+        listener = _listener(records, web, say) if web else None
         worker = Worker(records, journal, say=say)
         clerk = Clerk(records, entries, allow_live=allow_live, server=worker.executor, say=say)
         worker.start()
         clerk.start()
         while not asked.wait(1.0):
-            pass
+            if listener is not None:
+                listener.ensure()
         say(f"handing over: {', '.join(worker.playing()) or 'nothing runs'}")
         clerk.stop()
+        if listener is not None:
+            listener.stop()
         worker.hand_over(hurry)
+
+
+def _listener(records: Records, web: tuple[str, int], say: Callable[[str], None]) -> Listener:
+    from drill.wiring.inboxes import live_path
+    from drill.wiring.listeners import Listener
+
+    known = "pushes come in at /sms/ and PUSH_PATH" if live_path(records) else "PUSH_PATH is not set: only the sandbox may push"
+    listener = Listener(records.settings, *web, say=say)
+    listener.start()
+    say(f"web server on http://{listener.address}: {known}")
+    return listener
 
 
 def _settings(name: str | None) -> Settings:
