@@ -91,7 +91,7 @@ def test_an_undo_that_fails_for_good_is_named_and_the_others_go_on() -> None:
     left = undo(drill)
 
     (failed,) = drill.facts(Kind.UNDO_FAILED)
-    assert left == ["a.y: [A140] locked Unlock it."]
+    assert left == ["a.y: [A140] locked. Unlock it."]
     assert (failed.data["step"], failed.data["code"], failed.data["error"], failed.data["fix"]) == ("a.y", "A140", "locked", "Unlock it.")
     assert undone(drill)[-1] == "a.x"
 
