@@ -120,7 +120,7 @@ class Connection:
 def each_host(conninfo: str, session: str) -> list[str]:
     """One connection string per host of a multi-host one, each asking for the session kind (`read-write` or `any`).
 
-    Raises: PreflightFailed: it is none (F064). Its text, which holds a password, is not told.
+    Raises: PreflightFailed: it is none (F067). Its text, which holds a password, is not told.
     """
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -129,7 +129,7 @@ def each_host(conninfo: str, session: str) -> list[str]:
         parts = {key: str(value) for key, value in conninfo_to_dict(conninfo).items() if value is not None}
     except psycopg.ProgrammingError:
         raise PreflightFailed(
-            "the canary's connection string cannot be read.", code="F064", fix="Write it as host=… port=… user=… password=… dbname=…."
+            "the canary's connection string cannot be read.", code="F067", fix="Write it as host=… port=… user=… password=… dbname=…."
         ) from None
     lists = {key: parts.pop(key).split(",") for key in ("host", "hostaddr", "port") if key in parts}
     count = max((len(values) for key, values in lists.items() if key != "port"), default=1)

@@ -58,7 +58,7 @@ class VoiceMessenger:
         try:
             self._sdk()
         except ImportError as error:
-            raise PreflightFailed("calls cannot be made.", code="F024", fix="pip install 'dr-drill[voice]'") from error
+            raise PreflightFailed("calls cannot be made.", code="F068", fix="pip install 'dr-drill[voice]'") from error
 
     def way(self, message: OutboundMessage) -> Way:
         """Whose rate it counts against; there is no look-up."""

@@ -97,7 +97,7 @@ def _code(given: str | None) -> str:
     if given not in (None, "-"):
         raise UsageError(
             "a code in a command can be read by everybody on this machine.",
-            code="U039",
+            code="U040",
             fix="Leave --code out and type the code when you are asked, or pipe it in: --code -.",
         )
     if given is None and sys.stdin.isatty():

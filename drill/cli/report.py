@@ -132,7 +132,7 @@ def _read(file: Path) -> list[Fact]:
         raise JournalBroken(f"{file} is not one JSON object a line: {error}.", code="J003", fix="Restore it from a copy.") from error
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be read: {error.strerror}.", code="U022", fix="Name a facts.jsonl or a report's directory."
+            f"{file} cannot be read: {error.strerror}.", code="U025", fix="Name a facts.jsonl or a report's directory."
         ) from error
     if not rows:
         raise JournalBroken(f"{file} holds no fact.", code="J003", fix="Restore it from a copy.")

@@ -94,7 +94,7 @@ class Helm:
                 continue
             what = f"{step_id} was said to have changed nothing, but it can be seen to have worked."
             fix = "It goes home by failback."
-            self._recorder.say(Kind.FINDING_RAISED, f"finding/denied/{step_id}", code="D520", what=what, fix=fix, severity="error")
+            self._recorder.say(Kind.FINDING_RAISED, f"finding/denied/{step_id}", code="D523", what=what, fix=fix, severity="error")
             number = max(tries)
             where: dict[str, Any] = {"phase": step.phase, "step": step_id, "attempt": number}
             self._recorder.say(Kind.STEP_SUCCEEDED, f"{step_id}/{number}/succeeded", outputs={}, read_back=True, **where)

@@ -149,7 +149,7 @@ def _dips(ground: Ground, series: dict[str, Series]) -> Iterator[FindingRow]:
         if lost:
             times = "once" if len(lost) == 1 else f"{len(lost)} times"
             what = f"On the way home users of {one.probe} lost the service {times}, for {said(total(lost))} in all."
-            yield _row("V124", "info", what, at_ms=lost[0][0])
+            yield _row("V125", "info", what, at_ms=lost[0][0])
 
 
 def _record(ground: Ground) -> Iterator[FindingRow]:

@@ -66,7 +66,7 @@ class Phone:
     def set_mode(self, mode: str) -> None:
         """Change who answers from now on. Raises: UsageError: there is no such mode (U021), or as `messages`."""
         if mode not in MODES:
-            raise UsageError(f"the phone has no mode '{mode}'.", code="U021", fix=f"Use one of {', '.join(MODES)}.")
+            raise UsageError(f"the phone has no mode '{mode}'.", code="U026", fix=f"Use one of {', '.join(MODES)}.")
         self._ask("POST", "/phone/mode", {"mode": mode})
 
     def set_inbound(self, *, replies: str, receipts: str = "none", url: str = "") -> None:
@@ -94,7 +94,7 @@ class Phone:
             finally:
                 connection.close()
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise UsageError("the sandbox's phone does not answer.", code="U020", fix="Start it with 'drill sandbox up'.") from error
+            raise UsageError("the sandbox's phone does not answer.", code="U024", fix="Start it with 'drill sandbox up'.") from error
         if response.status != 200:
-            raise UsageError(f"the sandbox's phone does not take this: {answer.get('error', response.status)}.", code="U021")
+            raise UsageError(f"the sandbox's phone does not take this: {answer.get('error', response.status)}.", code="U026")
         return answer

@@ -172,6 +172,6 @@ def test_a_connection_string_that_is_none_is_refused_without_showing_it() -> Non
     with pytest.raises(PreflightFailed) as refused:
         PostgresCanary("host=127.0.0.1 password=hush-51c7 hush-51c7", "d-1")
 
-    assert refused.value.code == "F064"
+    assert refused.value.code == "F067"
     assert "hush" not in str(refused.value)
     assert refused.value.__suppress_context__  # the driver's own words quote it

@@ -96,7 +96,7 @@ def test_a_code_in_the_command_is_refused_since_the_process_list_shows_it(drill:
     said = drill(command, NAME, "go", "--as", "lead", "--code", code)
 
     assert said.code == 2
-    assert "[U039]" in said.err
+    assert "[U040]" in said.err
     assert code not in said.err
     assert not facts(Kind.REPLY_RECEIVED)
 

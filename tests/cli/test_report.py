@@ -214,4 +214,4 @@ def test_a_file_of_another_kind_is_said_to_be_so(drill: Drill, tmp_path: Path, c
 def test_a_directory_without_facts_is_said_to_be_so(drill: Drill, tmp_path: Path) -> None:
     said = drill("verify", tmp_path)
 
-    assert (said.code, "U022" in said.err) == (2, True)
+    assert (said.code, "U025" in said.err) == (2, True)

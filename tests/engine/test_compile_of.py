@@ -40,7 +40,7 @@ def problems(step: Mapping[str, Any], *, phases: Mapping[str, Any] = _DRILL) -> 
 def test_what_takes_back_must_name_what_made_it(step: Mapping[str, Any], what: str, fix: str) -> None:
     (found,) = problems(step)
 
-    assert (found.code, found.what, found.fix) == ("S043", what, fix)
+    assert (found.code, found.what, found.fix) == ("S046", what, fix)
     assert found.at[-1] == "of"
 
 

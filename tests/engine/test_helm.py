@@ -156,7 +156,7 @@ def test_a_word_against_what_can_be_seen_does_not_count_and_the_drill_holds_agai
     troupe.play()
 
     assert len(troupe.stage.facts(Kind.DRILL_HELD)) == 2
-    assert "D520" in {fact.data["code"] for fact in troupe.stage.facts(Kind.FINDING_RAISED)}
+    assert "D523" in {fact.data["code"] for fact in troupe.stage.facts(Kind.FINDING_RAISED)}
     assert troupe.stage.step.undone == []
     assert troupe.ran() == ["a.x", "b.promote", "home.y"]
 

@@ -14,7 +14,7 @@ def told(story: Story) -> Report:
 def test_a_dip_on_the_way_home_is_added_up_and_said() -> None:
     report = told(Story())
 
-    (row,) = [finding for finding in report.findings if finding.code == "V124"]
+    (row,) = [finding for finding in report.findings if finding.code == "V125"]
 
     assert row.what.startswith("On the way home users of checkout lost the service once, for 0.")
     assert row.severity == "info"
@@ -22,7 +22,7 @@ def test_a_dip_on_the_way_home_is_added_up_and_said() -> None:
 
 
 def test_without_a_way_home_there_is_no_dip_on_it() -> None:
-    assert not [finding for finding in told(Story(ending="held")).findings if finding.code == "V124"]
+    assert not [finding for finding in told(Story(ending="held")).findings if finding.code == "V125"]
 
 
 def test_a_probe_is_shown_with_the_interval_its_plan_names_whoever_else_asks_it() -> None:
