@@ -23,6 +23,7 @@ from drill.model.plan import (
     Probe,
     Site,
     Text,
+    Zone,
 )
 from drill.model.problem import Problem, did_you_mean
 from drill.model.scenario import AcknowledgeForm, PhaseForm, Scenario, StepForm
@@ -71,8 +72,11 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
     return {
         "objectives": Objectives(rto_s=objectives.rto, rpo_s=objectives.rpo, rto_binds=objectives.rto_binds),
         "sites": tuple(
-            Site(id=name, provider=site.provider, region=site.region, options=dict(site.model_extra or {}))
-            for name, site in scenario.sites.items()
+            Site(id=name, provider=site.provider, region=site.region, options=site.options()) for name, site in scenario.sites.items()
+        ),
+        "zones": tuple(
+            Zone(id=name, provider=row.provider, servers=row.servers, resolver=row.resolver or "", options=row.options())
+            for name, row in scenario.zones.items()
         ),
         "steady_state": scenario.steady_state,
         "probes": tuple(

@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any, Final
 
 from drill.engine.compile_gate_checks import gate_problems
+from drill.engine.compile_ground_checks import ground_problems
 from drill.engine.compile_guard_checks import guard_problems
 from drill.engine.compile_outline import Names, Outline, PhaseOutline, StepOutline, names, outline
 from drill.engine.compile_rota import people_problems
@@ -27,6 +28,7 @@ def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
     seen = outline(data)
     found = [
         *_same_sites(data.get("sites")),
+        *ground_problems(data, seen, kinds),
         *_phase_problems(seen),
         *gate_problems(seen),
         *guard_problems(data, seen),
@@ -136,7 +138,7 @@ def _wrong_kind(at: Path, value: str, extra: Any, seen: Outline, kinds: Kinds) -
         others = [row.id for row in seen.steps() if fits(row)]
         what = f"'{value}' is '{meant.kind}', but '{kind}' is needed here." if kind else f"'{value}' ('{meant.kind}') makes no {mark}."
         yield Problem(
-            at, "S043", what, f"Name {' or '.join(others)}." if others else "No step of this scenario is one: add it, or drop this step."
+            at, "S046", what, f"Name {' or '.join(others)}." if others else "No step of this scenario is one: add it, or drop this step."
         )
 
 

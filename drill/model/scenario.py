@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_serializer, model_validator
+from pydantic import Discriminator, Field, Tag, model_serializer, model_validator
 
 from drill.model.durations import Duration
 from drill.model.scenario_channels import MessagesForm
 from drill.model.scenario_guards import Guards
 from drill.model.scenario_people import ContactForm
 from drill.model.scenario_schedules import ScheduleForm
+from drill.model.scenario_sites import Domain, SiteForm, ZoneForm
 from drill.model.scenario_values import Form, Freeze, Id, Secret, Span, Words
 
 RESERVED: Final = ("after", "timeout", "retries", "skip", "on_failure", "title")
@@ -34,15 +35,6 @@ class ObjectivesForm(Form):
     rpo: Duration
     rto_binds: Literal["user", "accepted"] = "user"
     """What the RTO ends with: the users' first good sample, or the business's acceptance."""
-
-
-class SiteForm(Form):
-    """A place that can be lost or can take over. Further keys are the provider's own."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    provider: str = Field(min_length=1)
-    region: str = Field(min_length=1)
 
 
 class ProbeForm(Form):
@@ -167,6 +159,7 @@ class Scenario(Form):
     title: Words
     objectives: ObjectivesForm
     sites: dict[Id, SiteForm] = Field(min_length=1)
+    zones: dict[Domain, ZoneForm] = Field(default={}, description="Who answers for the names below a domain; else the sandbox does.")
     steady_state: tuple[str, ...] = ()
     probes: dict[Id, ProbeForm] = Field(default={})
     canary: CanaryForm | None = None

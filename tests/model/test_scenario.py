@@ -29,7 +29,7 @@ def test_every_mapping_refuses_a_key_it_does_not_know(key: str) -> None:
 def test_further_keys_of_a_site_are_its_providers_own() -> None:
     made = scenario(sites={"primary": {"provider": "aliyun", "region": "cn-hangzhou", "select": {"tag": {"drill": "allowed"}}}})
 
-    assert made.sites["primary"].model_extra == {"select": {"tag": {"drill": "allowed"}}}
+    assert made.sites["primary"].options() == {"select": {"tag": {"drill": "allowed"}}}
 
 
 def test_a_document_reads_back_as_the_same_scenario() -> None:

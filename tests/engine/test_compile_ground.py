@@ -1,0 +1,90 @@
+"""What a scenario may say about its ground, and what of it becomes part of a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from drill.engine.compile import compile_plan
+from drill.engine.compile_checks import scenario_problems
+from drill.model.plan import Mode, Plan
+from drill.model.scenario import Scenario
+from drill.steps.base import registry
+
+ALLOWED = {"select": {"tag": {"drill": "allowed"}}}
+CLOUD = {"provider": "aliyun", "region": "cn-hangzhou"}
+CUT = {"outage": {"acknowledge": "none", "steps": {"blackhole": {"outage.isolate": {"site": "primary"}}}}}
+
+
+def data(**keys: Any) -> dict[str, Any]:
+    return {
+        "scenario": "ground",
+        "title": "Ground",
+        "objectives": {"rto": "8m", "rpo": "30s"},
+        "sites": {"primary": {**CLOUD, **ALLOWED}, "standby": {"provider": "aws", "region": "ap-southeast-1"}},
+        "limits": {"max_changes": 1, "allow": []},
+        "phases": CUT,
+        **keys,
+    }
+
+
+def plan(**keys: Any) -> Plan:
+    return compile_plan(Scenario.model_validate(data(**keys)), registry(), Mode.LIVE)
+
+
+def codes(**keys: Any) -> list[tuple[str, str]]:
+    return [(row.code, row.fix) for row in scenario_problems(data(**keys), registry())]
+
+
+def test_a_provider_nobody_knows_is_told_with_the_nearest_one() -> None:
+    assert codes(sites={"primary": {"provider": "aliyum", "region": "r"}}) == [("S044", "Did you mean 'aliyun'?")]
+
+
+def test_a_cloud_site_that_a_step_cuts_off_needs_an_opt_in_tag() -> None:
+    assert [code for code, _ in codes(sites={"primary": CLOUD})] == ["S045"]
+    assert codes(sites={"primary": {**CLOUD, **ALLOWED}}) == []
+    assert codes(sites={"primary": {"provider": "hosts", "region": "r"}}) == []
+
+
+def test_a_cloud_site_that_nobody_touches_needs_none() -> None:
+    assert codes(sites={"primary": {**CLOUD, **ALLOWED}, "standby": {"provider": "aws", "region": "r"}}) == []
+
+
+def test_what_a_site_says_travels_in_the_plan() -> None:
+    database = {"host": "db.example.com", "user": "drill", "dbname": "shop", "passfile": "secret:PGPASSFILE"}
+    site = {**CLOUD, **ALLOWED, "addresses": ["192.0.2.1"], "database": database, "vpc": "vpc-1"}
+
+    made = plan(sites={"primary": site}).site("primary")
+
+    assert made.options == {**ALLOWED, "addresses": ["192.0.2.1"], "database": database, "vpc": "vpc-1"}
+
+
+def test_the_closest_zone_answers_for_a_name() -> None:
+    zones = {"example.com": {"provider": "route53"}, "shop.example.com": {"provider": "alidns", "servers": "192.0.2.53:5353"}}
+
+    made = plan(zones=zones)
+
+    assert made.zone_of("api.example.com").provider == "route53"  # type: ignore[union-attr]
+    assert made.zone_of("WWW.shop.example.com.").servers == ("192.0.2.53:5353",)  # type: ignore[union-attr]
+    assert made.zone_of("badexample.com") is None
+
+
+def test_a_plan_that_says_nothing_of_zones_keeps_the_digest_it_had() -> None:
+    assert "zones" not in plan().model_dump(mode="json")
+    assert Plan.model_validate(plan().model_dump(mode="json")) == plan()
+    with_zones = plan(zones={"example.com": {"provider": "route53", "hosted_zone": "Z1"}})
+    assert Plan.model_validate(with_zones.model_dump(mode="json")).zones[0].options == {"hosted_zone": "Z1"}
+
+
+@pytest.mark.parametrize("server", ["ns1.example.com", "192.0.2.53:0", "192.0.2.53:99999", "http://192.0.2.53"])
+def test_a_name_server_is_an_address_with_a_port(server: str) -> None:
+    with pytest.raises(ValidationError, match="expected the address of a name server"):
+        plan(zones={"example.com": {"provider": "rfc2136", "servers": [server]}})
+
+
+@pytest.mark.parametrize("provider", ["route54", "bind"])
+def test_an_unknown_provider_of_a_zone_is_refused(provider: str) -> None:
+    with pytest.raises(ValidationError):
+        plan(zones={"example.com": {"provider": provider}})
