@@ -118,10 +118,12 @@ class Fleet:
     database: Database
     ttl: str = "24s"
     servants: list[Servant] = field(default_factory=list)
+    more: dict[str, str] = field(default_factory=dict)
+    """Further settings of the commands that are started from now on."""
 
     def environment(self, *, url: str | None = None) -> dict[str, str]:
         """What a command of this fleet runs with."""
-        return {**self.place.environment, "DRILL_DATABASE_URL": url or self.database.url, "DRILL_TTL": self.ttl}
+        return {**self.place.environment, "DRILL_DATABASE_URL": url or self.database.url, "DRILL_TTL": self.ttl, **self.more}
 
     def serve(self, name: str, *words: str, url: str | None = None) -> Servant:
         """Start a server and wait until it is ready."""

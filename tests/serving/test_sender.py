@@ -14,7 +14,7 @@ from tests.serving.place import Fleet
 @pytest.mark.sweep
 def test_a_worker_that_sends_nothing_has_its_messages_sent_by_a_sender(fleet: Fleet) -> None:
     fleet.serve("s1", "--sender")
-    fleet.place.environment["DRILL_SEND"] = "elsewhere"
+    fleet.more["DRILL_SEND"] = "elsewhere"
     fleet.serve("w1", "--worker")
 
     engine = fleet.run("d1")
@@ -27,5 +27,6 @@ def test_a_worker_that_sends_nothing_has_its_messages_sent_by_a_sender(fleet: Fl
     assert len(sent) == len({row["message"] for row in sent}) > 5
     assert [fact.data["channel"] for fact in facts if fact.kind is Kind.ACKNOWLEDGED]
     store = SqlLetters(database)
+    assert fleet.database.sql("select distinct owner from outbox_letter") == [(f"{SENDER}s1",)]
     assert not store.claim(f"{SENDER}other", limit=10, stale_s=600)
     database.dispose()
