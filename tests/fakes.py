@@ -19,6 +19,7 @@ from drill.model.guards import Look
 from drill.model.ports import (
     Clock,
     InboundMessage,
+    NameFacts,
     OutboundMessage,
     PlayResult,
     RecordSet,
@@ -39,6 +40,7 @@ class FakeDns:
 
     def __init__(self, records: Mapping[str, tuple[int, Sequence[str]]], *, zone: str = "drill.test") -> None:
         self._zone = zone
+        self.name_facts = NameFacts("fake", "data-plane")
         self._one_at_a_time = threading.Lock()
         self._sets: dict[tuple[str, str], list[dict[str, Any]]] = {
             (name, "A"): [{"ttl": ttl_s, "values": list(values)}] for name, (ttl_s, values) in records.items()
@@ -49,7 +51,8 @@ class FakeDns:
         sets = self._sets.get((name, rtype))
         if not sets:
             raise Fatal(f"there is no {rtype} record for {name}.", code="A221")
-        return RecordSet(name, rtype, sets[0]["ttl"], tuple(sets[0]["values"]), raw=copy.deepcopy(sets))
+        weights = tuple(sets[0].get("weights", ()))
+        return RecordSet(name, rtype, sets[0]["ttl"], tuple(sets[0]["values"]), raw=copy.deepcopy(sets), weights=weights)
 
     def swap(self, before: RecordSet, after: RecordSet) -> None:
         self._refuse_unmovable(before.name, before.type)
@@ -67,9 +70,13 @@ class FakeDns:
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 53)]
 
+    def facts(self, name: str) -> NameFacts:
+        return self.name_facts
+
     @staticmethod
     def _form(record: RecordSet) -> list[dict[str, Any]]:
-        return copy.deepcopy(record.raw) if record.raw is not None else [{"ttl": record.ttl_s, "values": list(record.values)}]
+        plain = {"ttl": record.ttl_s, "values": list(record.values)}
+        return copy.deepcopy(record.raw) if record.raw is not None else [plain | ({"weights": [*record.weights]} if record.weights else {})]
 
     def _refuse_unmovable(self, name: str, rtype: str) -> None:
         if rtype not in {"A", "AAAA", "CNAME"} or name == self._zone or "*" in name:

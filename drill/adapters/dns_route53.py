@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from drill.adapters.dns_route53_errors import may_have_worked, translate
+from drill.adapters.dns_route53_forms import Form, essence, forms_of, full_name, record, words
 from drill.model.errors import Fatal, InDoubt, StepError
-from drill.model.ports import RecordSet
+from drill.model.ports import NameFacts, RecordSet
 
 _SWITCHABLE = frozenset({"A", "AAAA", "CNAME"})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-Form = dict[str, Any]
-"""One record set as the API writes it."""
 
 
 def addresses_of(host: str) -> list[str]:
@@ -57,14 +56,14 @@ class Route53Dns:
             raise Fatal(
                 f"Route 53 has no {rtype} record for {name}.", code="A221", fix="Create it by hand once: a drill only moves what exists."
             )
-        return _record(name, rtype, forms)
+        return record(name, rtype, forms)
 
     def swap(self, before: RecordSet, after: RecordSet) -> None:
         if (before.name, before.type) != (after.name, after.type):
             raise Fatal(
                 f"{before.name} {before.type} cannot become {after.name} {after.type}.", code="A225", fix="Swap one name at a time."
             )
-        old, new = _forms(before), _forms(after)
+        old, new = forms_of(before, after), forms_of(after, before)
         if not new:
             raise Fatal(f"{after.name} would be left without an answer.", code="A225", fix="Give at least one value.")
         zone = self._zone_of(before.name, before.type)
@@ -75,7 +74,7 @@ class Route53Dns:
             with _no_vendor_error("change " + before.name):
                 self._client().change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Comment": "drill", "Changes": batch})
         except StepError as refused:
-            self._read_back(before, after, refused)
+            self._read_back(before, old, new, refused)
 
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         if self._servers is not None:
@@ -92,6 +91,9 @@ class Route53Dns:
             )
         return found
 
+    def facts(self, name: str) -> NameFacts:
+        return NameFacts("Route 53", "control-plane")
+
     def _addresses(self, host: str) -> Sequence[str]:
         try:
             return self._lookup(host)
@@ -102,7 +104,7 @@ class Route53Dns:
                 fix="See whether this machine resolves names.",
             ) from error
 
-    def _read_back(self, before: RecordSet, after: RecordSet, refused: StepError) -> None:
+    def _read_back(self, before: RecordSet, old: Sequence[Form], new: Sequence[Form], refused: StepError) -> None:
         """Decide what a failed swap did; an answer may have been lost on its way and the client may have asked twice."""
         doubtful = refused.__cause__ is not None and may_have_worked(refused.__cause__)  # type: ignore[arg-type]
         try:
@@ -111,23 +113,23 @@ class Route53Dns:
             if not doubtful:
                 raise refused from refused.__cause__
             raise InDoubt(
-                f"it is unknown whether {before.name} was changed to {_words(_forms(after))}: {unread.what}",
+                f"it is unknown whether {before.name} was changed to {words(new)}: {unread.what}",
                 code="A320",
                 fix="Read the name at the provider before anything else.",
             ) from unread
-        if _essence(present) == _essence(_forms(after)):
+        if essence(present) == essence(new):
             return
-        if _essence(present) == _essence(_forms(before)):
+        if essence(present) == essence(old):
             raise refused from refused.__cause__
         raise Fatal(
-            f"somebody else changed {before.name}: it holds {_words(present)}, expected {_words(_forms(before))}.",
+            f"somebody else changed {before.name}: it holds {words(present)}, expected {words(old)}.",
             code="A220",
             fix="See who changes it (another drill, a controller, a person) and start again from what it holds now.",
         ) from refused.__cause__
 
     def _present(self, name: str, rtype: str) -> list[Form]:
         """Every record set of the name and type."""
-        zone, full = self._zone_of(name, rtype), _full(name)
+        zone, full = self._zone_of(name, rtype), full_name(name)
         found: list[Form] = []
         page: Mapping[str, Any] = {"NextRecordName": full, "NextRecordType": rtype, "IsTruncated": True}
         while page["IsTruncated"]:
@@ -137,7 +139,7 @@ class Route53Dns:
             with _no_vendor_error("read " + name):
                 page = self._client().list_resource_record_sets(HostedZoneId=zone, **start)
             for form in page["ResourceRecordSets"]:
-                if (_full(form["Name"]), form["Type"]) != (full, rtype):
+                if (full_name(form["Name"]), form["Type"]) != (full, rtype):
                     return found
                 found.append(form)
         return found
@@ -148,7 +150,7 @@ class Route53Dns:
             raise Fatal(
                 f"a drill does not move the {rtype} record of {name}.", code="A225", fix="Move an A, AAAA or CNAME record of one host."
             )
-        full = _full(name)
+        full = full_name(name)
         if full not in self._zones:
             self._zones[full] = self._find_zone(full)
         return self._zones[full]
@@ -203,45 +205,3 @@ def _no_vendor_error(doing: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise translate(error, doing) from error
-
-
-def _full(name: str) -> str:
-    return name.lower().rstrip(".") + "."
-
-
-def _record(name: str, rtype: str, forms: Sequence[Form]) -> RecordSet:
-    values = tuple(dict.fromkeys(value for form in forms for value in _values(form)))
-    return RecordSet(name, rtype, max(int(form.get("TTL", 0)) for form in forms), values, raw=list(forms))
-
-
-def _values(form: Form) -> list[str]:
-    if "AliasTarget" in form:
-        return [f"alias {form['AliasTarget']['DNSName']}"]
-    return [record["Value"] for record in form["ResourceRecords"]]
-
-
-def _forms(record: RecordSet) -> list[Form]:
-    """The provider's form: the one it gave us, or a simple record set."""
-    if record.raw is not None:
-        return list(record.raw)
-    if not record.values:
-        return []
-    values = [{"Value": value} for value in record.values]
-    return [{"Name": _full(record.name), "Type": record.type, "TTL": record.ttl_s, "ResourceRecords": values}]
-
-
-def _essence(forms: Sequence[Form]) -> list[tuple[str, list[str], list[tuple[str, Any]]]]:
-    """What makes lists of record sets the same: neither their order nor that of their values matters."""
-    rest = ({k: v for k, v in form.items() if k not in {"Name", "ResourceRecords"}} for form in forms)
-    rows = [
-        (str(form.get("SetIdentifier", "")), sorted(record["Value"] for record in form.get("ResourceRecords", ())), sorted(other.items()))
-        for form, other in zip(forms, rest, strict=True)
-    ]
-    return sorted(rows, key=lambda row: row[0])
-
-
-def _words(forms: Sequence[Form]) -> str:
-    """Record sets as a person reads them."""
-    if not forms:
-        return "nothing"
-    return "; ".join(f"{', '.join(_values(form))} (TTL {form.get('TTL', 'of its target')})" for form in forms)

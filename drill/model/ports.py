@@ -11,6 +11,7 @@ from drill.model.ports_inbox import Inbox, Kept
 from drill.model.ports_people import Audited, Auditor, InboundMessage, Messenger, OutboundMessage, Receipt, ReplySource, SendResult
 from drill.model.ports_record import Artifacts, Clock, Journal, Secrets
 from drill.model.ports_tools import Ansible, PlayResult, TaskEvent, Terraform, TerraformChange, TerraformEvent, TerraformPlan, Workspace
+from drill.model.ports_traffic import Lever, Levers, NameFacts, Steering
 
 __all__ = [
     "Ansible",
@@ -28,7 +29,10 @@ __all__ = [
     "Inbox",
     "Journal",
     "Kept",
+    "Lever",
+    "Levers",
     "Messenger",
+    "NameFacts",
     "Outage",
     "OutboundMessage",
     "PlayResult",
@@ -40,6 +44,7 @@ __all__ = [
     "Sample",
     "Secrets",
     "SendResult",
+    "Steering",
     "TaskEvent",
     "Terraform",
     "TerraformChange",
@@ -64,6 +69,9 @@ class World(Protocol):
 
     @property
     def dns(self) -> Dns: ...
+
+    @property
+    def levers(self) -> Levers: ...
 
     @property
     def propagation(self) -> Propagation: ...

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from drill.model.effects import Effect
 from drill.model.guards import Look
+from drill.model.ports_traffic import NameFacts
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
 
@@ -56,6 +57,8 @@ class RecordSet:
     ttl_s: int
     values: tuple[str, ...]
     raw: Any = None
+    weights: tuple[int, ...] = ()
+    """The share of each value, in the provider's own units; empty when nothing is weighted. A weight of 0 gets no traffic."""
 
 
 class Dns(Protocol):
@@ -67,11 +70,16 @@ class Dns(Protocol):
     def swap(self, before: RecordSet, after: RecordSet) -> None:
         """Replace `before` by `after`, or change nothing. Already `after` is success.
 
+        With `weights` and no `raw`, `after` is the weighted record sets of `before` with these weights.
+
         Raises: Fatal: somebody else changed it (A220, names the present values). InDoubt: no answer, and reading back failed.
         """
 
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         """Address and port of every authoritative server."""
+
+    def facts(self, name: str) -> NameFacts:
+        """What the provider's names can do. Raises: Fatal: no such name (A221)."""
 
 
 class Propagation(Protocol):
@@ -130,11 +138,13 @@ class DatabaseAccess:
     bin_dir: Path
     passfile: Path | None = None
     data_dir: str = ""
+    sslmode: str = ""
 
     def conninfo(self) -> str:
         """A libpq connection string without secrets."""
         passfile = f" passfile={self.passfile}" if self.passfile else ""
-        return f"host={self.host} port={self.port} user={self.user} dbname={self.dbname}{passfile}"
+        sslmode = f" sslmode={self.sslmode}" if self.sslmode else ""
+        return f"host={self.host} port={self.port} user={self.user} dbname={self.dbname}{passfile}{sslmode}"
 
 
 class Ground(Protocol):

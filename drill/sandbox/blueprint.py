@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drill.model.errors import Fatal
-from drill.model.ports import RecordSet
+from drill.model.ports import NameFacts, RecordSet
 from drill.model.rehearsal import write_refused
 from drill.sandbox.layout import LOOPBACK, NAME, REGIONS, ZONE, Layout
 from drill.sandbox.postgres import DATABASE, ROLE
@@ -119,6 +119,9 @@ class BlueprintDns:
 
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [(LOOPBACK, _DNS_PORT)]
+
+    def facts(self, name: str) -> NameFacts:
+        return NameFacts("the sandbox", "data-plane")
 
     def assume(self, name: str, values: Sequence[str], *, ttl_s: int) -> None:
         """From now on the name is described as holding these values."""

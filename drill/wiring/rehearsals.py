@@ -27,7 +27,7 @@ Kinds = Mapping[str, Step[Any]]
 _PATIENCE_S = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RehearsedWorld(BuiltWorld):
     """A world to look at (port World). Every method of it that would write raises WriteRefused."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drill.adapters.clock import SystemClock
+from drill.adapters.levers import NamedLevers
 from drill.engine.expressions import render
 from drill.model.errors import PreflightFailed
 from drill.model.plan import Plan, Probe
@@ -18,6 +19,7 @@ from drill.model.ports import (
     Dns,
     Fence,
     Ground,
+    Levers,
     Messenger,
     Outage,
     ProbeRunner,
@@ -48,6 +50,7 @@ class BuiltWorld:
     terraform: Terraform
     probes: ProbeRunner
     clock: Clock
+    levers: Levers = field(default_factory=lambda: NamedLevers({}))
 
 
 @dataclass(frozen=True)

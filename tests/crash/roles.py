@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from drill.adapters.levers import NamedLevers
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import (
     Attempt,
     Clock,
     DatabaseAccess,
+    Levers,
+    NameFacts,
     PlayResult,
     RecordSet,
     Sample,
@@ -96,6 +99,9 @@ class ScriptedDns:
 
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 53)]
+
+    def facts(self, name: str) -> NameFacts:
+        return NameFacts("scripted", "data-plane")
 
 
 class ScriptedPropagation:
@@ -226,6 +232,7 @@ class ScriptedRoles:
     terraform: ScriptedTerraform
     probes: ScriptedProbes
     clock: Clock
+    levers: Levers
 
 
 def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
@@ -240,6 +247,7 @@ def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
         terraform=ScriptedTerraform(world),
         probes=ScriptedProbes(world, clock),
         clock=clock,
+        levers=NamedLevers({}),
     )
 
 
