@@ -210,7 +210,7 @@ class Place:
 
     def remains(self) -> list[str]:
         """What is still there of every process, port and temporary file."""
-        running = [f"process {one.pid} {' '.join(one.cmdline())[:120]}" for one in self.processes()]
+        running = [f"process {one.pid} {words}" for one in self.processes() if (words := _words(one))]
         taken = [f"port {address}:{port}" for address, port in self.ports if _in_use(address, port)]
         files = [str(path) for path in (*self.scratch.iterdir(), self.home / "sandbox.json") if path.exists()]
         return [*running, *taken, *files]
@@ -223,6 +223,14 @@ class Place:
         for process in self.processes():
             process.kill()
         shutil.rmtree(self.base, ignore_errors=True)
+
+
+def _words(process: psutil.Process) -> str:
+    """How a process was started; nothing once it has ended, reaped or not."""
+    try:
+        return " ".join(process.cmdline())[:120]
+    except psutil.Error:
+        return ""
 
 
 def new_place() -> Place:
