@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: drill test lint types rules unit faults fuzz bench scale crash sweep clean install
+.PHONY: drill test lint types rules unit faults fuzz bench load scale crash sweep clean install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
@@ -49,6 +49,10 @@ fuzz: install
 bench: install
 	@$(BIN)/python bench/ratio.py
 	@$(BIN)/python bench/overhead.py
+
+# 500 pushes a second at the web server for 20 s, one in a hundred a valid answer: all answered in time, every valid one counted once.
+load: install
+	@$(BIN)/python -m bench.load
 
 # Plans of up to 10,000 steps on both databases, killed and resumed; then 200 drills at once over two workers. Twenty minutes.
 scale: install

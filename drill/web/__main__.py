@@ -25,6 +25,7 @@ from drill.wiring.inboxes import forget_ended, inboxes_by_path
 from drill.wiring.records import Records
 
 MOST_AT_ONCE = 800
+_BACKLOG = 512
 _IDLE_S = 15
 _LONGEST_HEADERS = 16 * 1024
 _ORPHANED_EVERY_S = 1.0
@@ -53,12 +54,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises: PreflightFailed: the address is taken, or not of this machine (F026)."""
+    # asyncio sends small answers at once only over sockets that say they are TCP; over others each costs 40 ms
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=512)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
+        listener.close()
         what = f"the web address {host}:{port} cannot be used: {os.strerror(error.errno) if error.errno else error}."
         raise PreflightFailed(what, code="F026", fix="Choose another --web HOST:PORT.") from error
+    return listener
 
 
 def address_of(listener: socket.socket) -> str:
