@@ -8,6 +8,7 @@ from drill.adapters.database import database_engine
 from drill.adapters.journal_sql import SqlJournal
 from drill.adapters.outbox_sql import SENDER, SqlLetters
 from drill.model.events import Kind
+from tests.e2e.place import eventually
 from tests.serving.place import Fleet
 
 
@@ -20,6 +21,7 @@ def test_a_worker_that_sends_nothing_has_its_messages_sent_by_a_sender(fleet: Fl
     engine = fleet.run("d1")
 
     assert engine.process.wait(180) == 0, (engine.facts[-3:], fleet.servants[0].said(), fleet.servants[1].said())
+    assert eventually(lambda: any("d1: finished" in line for line in fleet.servants[1].said()), within_s=30)  # its sandbox is down
     database = database_engine(fleet.database.url)
     facts = SqlJournal(database).read("d1")
     sent = [fact.data for fact in facts if fact.kind is Kind.MESSAGE_SENT]
