@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -76,13 +77,31 @@ def _refuse_cut(path: Path) -> None:
 
 def _is_cut(path: Path) -> bool:
     """Whether the file is shorter than its first page says, and no log beside it may hold the rest."""
-    with path.open("rb") as file:
-        head, size = file.read(_HEAD_BYTES), file.seek(0, os.SEEK_END)
+    reader = _reader(path)
+    head, size = os.pread(reader, _HEAD_BYTES, 0), os.fstat(reader).st_size
     if len(head) < _HEAD_BYTES or not head.startswith(b"SQLite format 3\0"):
         return size == 0  # what is no database at all is noticed by SQLite
     page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
     log = path.with_name(f"{path.name}-wal")
     return size < pages * (65536 if page == 1 else page) and not (log.exists() and log.stat().st_size)
+
+
+_READERS: Final[dict[tuple[int, int], int]] = {}
+_READERS_LOCK: Final = threading.Lock()
+
+
+def _reader(path: Path) -> int:
+    """A file number to read a database by, never closed: one for each file.
+
+    POSIX drops every lock that a process has on a file when it closes any number of it, so SQLite's too: another process then takes itself
+    for the last one and removes the log under us ("disk I/O error", or lost commits).
+    """
+    with _READERS_LOCK:
+        named = path.stat()
+        key = (named.st_dev, named.st_ino)
+        if key not in _READERS:
+            _READERS[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return _READERS[key]
 
 
 def _unixepoch(*arguments: str) -> float:

@@ -56,7 +56,8 @@ def inbox_file(path: Path) -> sa.Engine:
     engine = sqlite_engine(path)
     with translated():
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            if not path.exists():  # closing one that is in use would drop SQLite's locks on it
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise sa.exc.OperationalError("open", {}, error) from error
 
