@@ -1,22 +1,24 @@
-"""What every provider of names promises: the same cases on the fake and on a real Route 53 API."""
+"""What every provider of names promises: the same cases on the fake, a Route 53 API, a real BIND and a real Knot."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from drill.model.errors import Fatal
 from drill.model.ports import Dns, RecordSet
+from tests.adapters import name_servers as name_servers_module
+from tests.adapters.name_servers import NameServer
 from tests.fakes import FakeDns
 from tests.sandbox.dns_process import DnsProcess, running_dns
 
 PRIMARY = ("127.0.1.1", "127.0.1.2")
 STANDBY = ("127.0.2.1", "127.0.2.2")
-NAMES = [f"shop{number}.drill.test" for number in range(20)]
+NAMES = [f"shop{number}.drill.test" for number in range(60)]
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +39,25 @@ def name(fresh_name: Callable[[], str]) -> str:
     return fresh_name()
 
 
-@pytest.fixture(params=["fake", "route53"])
-def dns(request: pytest.FixtureRequest, dns_process: DnsProcess) -> Dns:
+@pytest.fixture(scope="module")
+def name_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, NameServer]]:
+    names = dict.fromkeys(NAMES, PRIMARY)
+    with (
+        name_servers_module.running("bind", tmp_path_factory.mktemp("bind"), names) as bind,
+        name_servers_module.running("knot", tmp_path_factory.mktemp("knot"), names) as knot,
+    ):
+        yield {"bind": bind, "knot": knot}
+
+
+@pytest.fixture(params=["fake", "route53", "bind", "knot"])
+def dns(request: pytest.FixtureRequest) -> Dns:
     if request.param == "fake":
         return FakeDns(dict.fromkeys(NAMES, (1, PRIMARY)))
-    return dns_process.route53()
+    if request.param == "route53":
+        process: DnsProcess = request.getfixturevalue("dns_process")
+        return process.route53()
+    servers: Mapping[str, NameServer] = request.getfixturevalue("name_servers")
+    return servers[request.param].dns()
 
 
 def towards(before: RecordSet, values: tuple[str, ...] = STANDBY) -> RecordSet:
