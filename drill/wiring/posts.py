@@ -13,12 +13,16 @@ from drill.model.plan import Plan
 from drill.model.plan_channels import Abroad, Channel
 from drill.model.ports import Auditor, Messenger, ReplySource, Secrets
 from drill.model.wording import Template
+from drill.wiring.endpoints import alibaba_endpoint
 
 if TYPE_CHECKING:
     from drill.adapters.sms_aws import AwsAccount
     from drill.wiring.records import Records
 
 ALIYUN: Final = "dysmsapi.aliyuncs.com"
+_REPLIES: Final = "dybaseapi.aliyuncs.com"
+_QUEUES: Final = "1943695596114318.mns.cn-hangzhou.aliyuncs.com"
+"""Alibaba's own account, the same for every customer."""
 _LOOK_BACK: Final = 5
 """So many drills back, what became of messages says something about the channels of today."""
 
@@ -33,6 +37,8 @@ class Carrier:
     key_secret: str = field(repr=False)
     queue_endpoint: str = ""
     queue: str = ""
+    reply_endpoint: str = ""
+    """Who hands out keys to the queue, where that is another host."""
     voice_endpoint: str = "dyvmsapi.aliyuncs.com"
     voice_queue: str = ""
     """Where the reports of calls arrive, when a plan does not say it."""
@@ -65,7 +71,9 @@ def open_post(plan: Plan, secrets: Secrets, carrier: Carrier) -> Post:
     domestic = AliyunMessenger(carrier.endpoint, carrier.protocol, *keys, sign, sms.templates if sms else {})
     kind = sms.kind if sms else "notification"
     domestic.terms = Terms("exempt" if carrier.white_list and kind == "notification" else kind, sms.per_second if sms else 0.0)
-    queue = AliyunReplySource(carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=carrier.queue)
+    queue = AliyunReplySource(
+        carrier.reply_endpoint or carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=carrier.queue
+    )
     providers: dict[str, Any] = {"aliyun": domestic}
     sources: list[Any] = [queue] if sms is None or sms.inbound != "push" else []
     if sms and sms.abroad:
@@ -85,7 +93,12 @@ def _receipts(carrier: Carrier) -> ReplySource:
     queue = carrier.queue.removesuffix("SmsUp") + "SmsReport"
     keys = (carrier.key_id, carrier.key_secret)
     return AliyunReplySource(
-        carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=queue, kind="SmsReport"
+        carrier.reply_endpoint or carrier.endpoint,
+        carrier.protocol,
+        *keys,
+        queue_endpoint=carrier.queue_endpoint,
+        queue=queue,
+        kind="SmsReport",
     )
 
 
@@ -134,10 +147,10 @@ def past_outcomes(records: Records, drill: str, plan: Plan) -> list[Outcome]:
     return found
 
 
-def live_carrier(plan: Plan, secrets: Secrets) -> Carrier:
-    """Alibaba's own service, with the keys SMS_KEY_ID and SMS_KEY_SECRET.
+def live_carrier(plan: Plan, secrets: Secrets, *, hears: bool = False) -> Carrier:
+    """Alibaba's own service, with the secrets SMS_KEY_ID and SMS_KEY_SECRET; `hears` also needs SMS_QUEUE, where answers wait.
 
-    Raises: PreflightFailed: they are not set (F010), or the plan's texts go through another provider (F042).
+    Raises: PreflightFailed: one is not set (F010), texts go through another provider (F042), or an endpoint may not be used (F045).
     """
     sms = plan.messages.sms
     if sms is None or sms.provider != "aliyun":
@@ -145,7 +158,18 @@ def live_carrier(plan: Plan, secrets: Secrets) -> Carrier:
         raise PreflightFailed(
             f"messages.sms.provider is {named}: there is no audit to read.", code="F042", fix="Only aliyun audits signs and templates."
         )
-    return Carrier(ALIYUN, "https", secrets.get("SMS_KEY_ID"), secrets.get("SMS_KEY_SECRET"))
+    texts, replies = alibaba_endpoint("dysmsapi", ALIYUN), alibaba_endpoint("dybaseapi", _REPLIES)
+    queues, voice = alibaba_endpoint("mns", _QUEUES), alibaba_endpoint("dyvmsapi", Carrier.voice_endpoint)
+    return Carrier(
+        texts.host,
+        texts.protocol,
+        secrets.get("SMS_KEY_ID"),
+        secrets.get("SMS_KEY_SECRET"),
+        queue_endpoint=f"{queues.protocol}://{queues.host}",
+        queue=secrets.get("SMS_QUEUE") if hears and sms.inbound != "push" else "",
+        reply_endpoint=replies.host,
+        voice_endpoint=voice.host,
+    )
 
 
 def _abroad(abroad: Abroad, secrets: Secrets) -> Messenger:
@@ -195,7 +219,9 @@ def _reports(row: Channel, carrier: Carrier) -> ReplySource:
     from drill.adapters.voice_aliyun_reports import VoiceReportSource
 
     keys, queue = (carrier.key_id, carrier.key_secret), row.queue or carrier.voice_queue
-    return VoiceReportSource(carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=queue)
+    return VoiceReportSource(
+        carrier.reply_endpoint or carrier.endpoint, carrier.protocol, *keys, queue_endpoint=carrier.queue_endpoint, queue=queue
+    )
 
 
 def _channel(row: Channel, secrets: Secrets, carrier: Carrier) -> Messenger:

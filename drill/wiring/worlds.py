@@ -70,6 +70,8 @@ class Grounds:
     """Knows what the provider's audit says of the plan's texts."""
     receipts: ReplySource | None = None
     """Where the carrier tells by itself what became of texts."""
+    close: Callable[[], None] = lambda: None
+    """Ends what looks at the ground in the background."""
 
     def canary_ranges(self, drill: str) -> Callable[[str, int], Sequence[tuple[int, int]]]:
         """Reads back which canary rows of the drill a site holds."""
@@ -81,7 +83,8 @@ class Grounds:
         return read
 
     def release(self, drill: str) -> None:
-        """Take down the sandbox if this drill brought it up."""
+        """Take down the sandbox if this drill brought it up, and look at the ground no more."""
+        self.close()
         if self.sandbox is not None and self.sandbox.details.get("owner") == drill:
             self.sandbox.down()
 
@@ -104,13 +107,12 @@ def secrets_for(settings: Settings, plan: Plan) -> Secrets:
 def open_grounds(settings: Settings, plan: Plan, *, drill: str, say: Callable[[str], None], phone: str | None = None) -> Grounds:
     """Make the ground ready and build its world. `phone` brings the sandbox up when it is not; without it, it must be up.
 
-    Raises: PreflightFailed: a provider has no adapter (F040), or the sandbox cannot start or is not up (F03x, F041).
+    Raises: PreflightFailed: the sandbox cannot start or is not up (F03x, F041), or a live ground cannot be opened (F010, F045).
     """
     if not is_sandbox(plan):
-        providers = sorted({site.provider for site in plan.sites} - {"sandbox"})
-        raise PreflightFailed(
-            f"no adapter for {', '.join(providers)} in this release.", code="F040", fix="Use provider: sandbox, or check with --dry-run."
-        )
+        from drill.wiring.grounds import open_routed_grounds
+
+        return open_routed_grounds(settings, plan, drill=drill)
     return _sandbox_grounds(settings, plan, drill, _sandbox(settings, drill, say, phone))
 
 
@@ -223,7 +225,7 @@ def _keep(kept: Artifacts, drill: str, name: str, content: bytes) -> None:
     kept.put(drill, name, content)
 
 
-def resolved_probes(plan: Plan, ground: Ground, resolver: tuple[str, int]) -> Probes:
+def resolved_probes(plan: Plan, ground: Ground, resolver: tuple[str, int] | None) -> Probes:
     """The plan's probes with their expressions over `sites` filled in."""
     from drill.adapters.probes import Probes
 

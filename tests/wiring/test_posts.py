@@ -112,3 +112,16 @@ def test_events_of_aws_need_both_the_set_that_sends_them_and_the_queue_that_gets
     for left_out in ("configuration_set", "receipts"):
         with pytest.raises(ValidationError, match="together"):
             AbroadForm.model_validate({name: value for name, value in whole.items() if name != left_out})
+
+
+def test_live_texts_go_to_the_provider_and_answers_come_from_its_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = FakeSecrets({"SMS_KEY_ID": "k", "SMS_KEY_SECRET": "s", "SMS_QUEUE": "Alicom-Queue-1-SmsUp"})
+
+    live = live_carrier(plan(), keys, hears=True)
+    monkeypatch.setenv("ALIBABA_ENDPOINT_DYBASEAPI", "http://127.0.0.1:8080")
+    emulated = live_carrier(plan(), keys)
+
+    assert (live.endpoint, live.protocol, live.queue) == ("dysmsapi.aliyuncs.com", "https", "Alicom-Queue-1-SmsUp")
+    assert live.reply_endpoint == "dybaseapi.aliyuncs.com"
+    assert live.queue_endpoint.startswith("https://1943695596114318.mns.")
+    assert (emulated.reply_endpoint, emulated.queue) == ("127.0.0.1:8080", "")

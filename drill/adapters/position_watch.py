@@ -1,0 +1,78 @@
+"""Remembers the newest position of the primary database, because a lost primary cannot be asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from drill.adapters.canary_connection import Connection, ConnectionBroken, open_any
+
+EVERY_S: Final = 0.5
+_PATIENCE_S: Final = 2.0
+_SQL: Final = "select case when pg_is_in_recovery() then '' else pg_current_wal_lsn()::text end"
+
+
+class PositionWatch:
+    """Asks the databases twice a second, until `close`, and keeps the newest position of the one that takes writes in `file`.
+
+    `databases` says where each site's database is, as a libpq connection string. A process that does not watch reads what was kept.
+    """
+
+    def __init__(self, databases: Callable[[], Mapping[str, str]], file: Path) -> None:
+        self._databases = databases
+        self._file = file
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._open: dict[str, Connection] = {}
+
+    def start(self) -> None:
+        """Watch from now on, in a thread of its own; the first look is over when this returns."""
+        if self._thread is None:
+            self._look()
+            self._thread = threading.Thread(target=self._run, name="position-watch", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Watch no more; what was seen stays."""
+        self._ended.set()
+
+    def last_lsn(self) -> str:
+        """The newest position seen on a primary; empty when none was."""
+        try:
+            found: str = json.loads(self._file.read_text(encoding="utf-8"))["lsn"]
+        except (FileNotFoundError, ValueError, KeyError):
+            return ""
+        return found
+
+    def _run(self) -> None:
+        while not self._ended.wait(EVERY_S):
+            self._look()
+        for connection in self._open.values():
+            connection.close()
+
+    def _look(self) -> None:
+        for site, conninfo in self._databases().items():
+            lsn = self._ask(site, conninfo)
+            if lsn:
+                self._keep(site, lsn)
+
+    def _ask(self, site: str, conninfo: str) -> str:
+        """The position of a database that takes writes; empty for a standby, and for one that says nothing: that is what an outage is."""
+        until_s = time.monotonic() + _PATIENCE_S
+        try:
+            if site not in self._open:
+                self._open[site] = open_any(conninfo, until_s=until_s)
+            return self._open[site].query(_SQL, [], until_s=until_s)[0][0]
+        except ConnectionBroken:
+            if site in self._open:
+                self._open.pop(site).close()
+            return ""
+
+    def _keep(self, site: str, lsn: str) -> None:
+        draft = self._file.with_suffix(".tmp")
+        draft.write_text(json.dumps({"site": site, "lsn": lsn}), encoding="utf-8")
+        draft.replace(self._file)

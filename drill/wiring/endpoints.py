@@ -1,0 +1,64 @@
+"""Where a provider's API is reached: its own address, or one given in the environment, so that an emulator on this machine can stand in."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from drill.model.errors import PreflightFailed
+
+
+@dataclass(frozen=True)
+class AlibabaEndpoint:
+    """A host, with a port where it is not the usual one, and how to speak to it."""
+
+    host: str
+    protocol: Literal["http", "https"] = "https"
+
+
+def aws_endpoint(service: str) -> str | None:
+    """The address from AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL; nothing means the service's own.
+
+    Raises: PreflightFailed: it would send signed calls in the clear to another machine (F045).
+    """
+    for variable in (f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", "AWS_ENDPOINT_URL"):
+        if value := os.environ.get(variable):
+            return _checked(variable, value)
+    return None
+
+
+def alibaba_endpoint(product: str, own: str) -> AlibabaEndpoint:
+    """The address from ALIBABA_ENDPOINT_<PRODUCT>, such as `http://127.0.0.1:8080`, else the product's `own` host. Raises: as above."""
+    variable = f"ALIBABA_ENDPOINT_{product.upper()}"
+    value = os.environ.get(variable)
+    if not value:
+        return AlibabaEndpoint(own)
+    parts = urlsplit(_checked(variable, value))
+    return AlibabaEndpoint(parts.netloc, "http" if parts.scheme == "http" else "https")
+
+
+def _checked(variable: str, value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.path.strip("/") or parts.query:
+        raise PreflightFailed(
+            f"{variable} is no address of a service.",
+            code="F045",
+            fix="Write one such as https://ecs.example.com or http://127.0.0.1:8080.",
+        )
+    if parts.scheme == "http" and not _is_here(parts.hostname):
+        raise PreflightFailed(
+            f"{variable} would send signed calls in the clear to {parts.hostname}.",
+            code="F045",
+            fix="Use https; plain http is for emulators on this machine.",
+        )
+    return value
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

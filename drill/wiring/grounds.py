@@ -1,0 +1,121 @@
+"""Builds the world of a plan whose sites are not all the sandbox's: each site and each zone by its own provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from drill.adapters.clock import SystemClock
+from drill.adapters.ground_described import DescribedGround
+from drill.model.errors import PreflightFailed
+from drill.model.plan import Plan
+from drill.model.ports import Ground, Secrets
+from drill.settings import EnvironmentSecrets, Settings
+from drill.steps.base import registry
+from drill.wiring.posts import Post, channels_alone, live_carrier, no_post, open_post
+from drill.wiring.routed import RoutedDns, RoutedFence, RoutedGround, RoutedOutage, address_of
+from drill.wiring.site_roles import Ingredients, dns_of, roles_of
+from drill.wiring.stores import open_artifacts, open_terraform
+from drill.wiring.worlds import BuiltWorld, Grounds, resolved_probes
+
+if TYPE_CHECKING:
+    from drill.adapters.position_watch import PositionWatch
+    from drill.sandbox.world import Sandbox
+
+
+def open_routed_grounds(settings: Settings, plan: Plan, *, drill: str) -> Grounds:
+    """The ground of a live plan: nothing is started, and no provider is asked yet.
+
+    Raises: PreflightFailed: an endpoint may not be used (F045), a secret of the plan's texts is not set (F010), or a site is the sandbox's
+    and that is not up (F041).
+    """
+    from drill.adapters.ansible import AnsibleRunner
+
+    sandbox = _running_sandbox(settings, plan)
+    secrets = EnvironmentSecrets(settings.secrets_file, sandbox.secrets if sandbox else {})
+    watch = position_watch(settings, plan, secrets, drill=drill)
+    ground = ground_of(settings, plan, secrets, watch=watch, sandbox=sandbox)
+    kept = open_artifacts(settings)
+    ansible = AnsibleRunner(settings.project / "playbooks", settings.mark(), lambda name, content: _keep(kept.put(drill, name, content)))
+    world = routed_world(settings, plan, Ingredients(plan, secrets, ansible, ground, sandbox))
+    post = _post(settings, plan, secrets)
+
+    def warm() -> None:
+        watch.start()
+        for slow in (*post.warm, ansible.warm):
+            slow()
+
+    probes = resolved_probes(plan, ground, resolver_of(plan))
+    return Grounds(plan, world, probes, secrets, post.messengers, post.replies, None, warm, post.auditor, post.receipts, close=watch.close)
+
+
+def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltWorld:
+    """Every role of the plan, each site's and each zone's by its provider."""
+    from drill.adapters.propagation import DnsPropagation
+
+    by_provider = {provider: roles_of(provider, made_of) for provider in {site.provider for site in plan.sites}}
+    return BuiltWorld(
+        ground=made_of.ground,
+        outage=RoutedOutage({site.id: by_provider[site.provider].outage for site in plan.sites}),
+        fence=RoutedFence({site.id: by_provider[site.provider].fence for site in plan.sites}),
+        dns=RoutedDns(plan, {zone.id: dns_of(zone, made_of) for zone in plan.zones}),
+        propagation=DnsPropagation(),
+        ansible=made_of.ansible,
+        terraform=open_terraform(settings),
+        probes=resolved_probes(plan, made_of.ground, resolver_of(plan)),
+        clock=SystemClock(),
+    )
+
+
+def ground_of(settings: Settings, plan: Plan, secrets: Secrets, *, watch: PositionWatch | None, sandbox: Sandbox | None) -> Ground:
+    """What is known about the sites: from the running sandbox for its own, else from the scenario."""
+    described = DescribedGround(plan.sites, project=settings.project, secrets=secrets, last_lsn=watch.last_lsn if watch else str)
+    if sandbox is None:
+        return described
+    from drill.sandbox.ground import SandboxGround
+
+    own = SandboxGround(sandbox, {site.id: site.region for site in plan.sites if site.provider == "sandbox"})
+    return RoutedGround({site.id: own if site.provider == "sandbox" else described for site in plan.sites})
+
+
+def resolver_of(plan: Plan) -> tuple[str, int] | None:
+    """The resolver that probes ask: that of the first zone that names one, else nothing, which means the machine's own."""
+    named = next((zone.resolver for zone in plan.zones if zone.resolver), "")
+    return address_of(named) if named else None
+
+
+def position_watch(settings: Settings, plan: Plan, secrets: Secrets, *, drill: str) -> PositionWatch:
+    """Knows the newest position of the database that is about to be lost: that of each site the plan cuts off or fences."""
+    from drill.adapters.position_watch import PositionWatch
+
+    kinds = registry()
+    lost = {step.params.get("site") for step in plan.steps() if step.kind in kinds and kinds[step.kind].marks & {"outage", "fence"}}
+
+    def databases() -> Mapping[str, str]:
+        ground = DescribedGround(plan.sites, project=settings.project, secrets=secrets, last_lsn=str)
+        return {site.id: ground.database(site.id).conninfo() for site in plan.sites if site.id in lost and site.options.get("database")}
+
+    return PositionWatch(databases, settings.drill_dir(drill) / "last-primary.json")
+
+
+def _running_sandbox(settings: Settings, plan: Plan) -> Sandbox | None:
+    if "sandbox" not in {*(site.provider for site in plan.sites), *(zone.provider for zone in plan.zones)}:
+        return None
+    from drill.sandbox.world import Sandbox
+
+    sandbox = Sandbox.attach(settings.home)
+    if sandbox is None:
+        raise PreflightFailed("the sandbox is not up.", code="F041", fix="Run `drill sandbox up` first: part of the plan stands on it.")
+    return sandbox
+
+
+def _post(settings: Settings, plan: Plan, secrets: Secrets) -> Post:
+    if settings.sends_elsewhere:
+        return no_post()
+    if plan.messages.sms is None:
+        return Post(channels_alone(plan, secrets), None, None, ())
+    return open_post(plan, secrets, live_carrier(plan, secrets, hears=True))
+
+
+def _keep(_sha256: str) -> None:
+    """What is kept is found again by its content."""
