@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from drill.adapters.clock import SystemClock
 from drill.adapters.ground_described import DescribedGround
+from drill.adapters.levers import NamedLevers
 from drill.model.errors import PreflightFailed
 from drill.model.plan import Plan
-from drill.model.ports import Ground, Secrets
+from drill.model.ports import Ground, Levers, Secrets
 from drill.settings import EnvironmentSecrets, Settings
 from drill.steps.base import registry
 from drill.wiring.posts import Post, channels_alone, live_carrier, no_post, open_post
 from drill.wiring.routed import RoutedDns, RoutedFence, RoutedGround, RoutedOutage, address_of
-from drill.wiring.site_roles import Ingredients, dns_of, roles_of
+from drill.wiring.site_roles import Ingredients, dns_of, lever_of, roles_of
 from drill.wiring.stores import open_artifacts, open_terraform
 from drill.wiring.worlds import BuiltWorld, Grounds, resolved_probes
 
@@ -64,6 +65,7 @@ def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltW
         terraform=open_terraform(settings),
         probes=resolved_probes(plan, made_of.ground, resolver_of(plan)),
         clock=SystemClock(),
+        levers=levers_of(plan, made_of),
     )
 
 
@@ -76,6 +78,12 @@ def ground_of(settings: Settings, plan: Plan, secrets: Secrets, *, watch: Positi
 
     own = SandboxGround(sandbox, {site.id: site.region for site in plan.sites if site.provider == "sandbox"})
     return RoutedGround({site.id: own if site.provider == "sandbox" else described for site in plan.sites})
+
+
+def levers_of(plan: Plan, made_of: Ingredients) -> Levers:
+    """The levers of the plan's zones that have one, by the name they move."""
+    found = {zone.id: lever_of(zone, made_of) for zone in plan.zones}
+    return NamedLevers({name: lever for name, lever in found.items() if lever is not None})
 
 
 def resolver_of(plan: Plan) -> tuple[str, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,11 +15,10 @@ from drill.engine.expressions import find_step, references, render, texts, visib
 from drill.model.effects import Effect, Outputs
 from drill.model.errors import DrillError, Fatal
 from drill.model.plan import Plan, PlannedStep
-from drill.model.ports import Dns, Fence, Ground, Outage, Terraform
 from drill.model.rehearsal import KNOWN_AFTER_APPLY, NotRehearsed, holds_unknown
 from drill.settings import Settings
 from drill.steps.base import Step
-from drill.wiring.rehearsed_ports import NoAdapter, RehearsedProbes, RehearsedPropagation, RehearsedTerraform
+from drill.wiring.rehearsed_ports import RehearsedProbes, RehearsedPropagation, RehearsedTerraform
 from drill.wiring.worlds import BuiltWorld, is_sandbox
 
 Kinds = Mapping[str, Step[Any]]
@@ -62,7 +61,7 @@ class Previews:
 def rehearsal_world(settings: Settings, plan: Plan) -> RehearsedWorld:
     """The world of a plan with nothing running: the sandbox as it would come up, previews by Terraform, playbooks looked up.
 
-    Where sites have providers without an adapter, the roles that need one are refused to each step that asks, which is then skipped.
+    A live plan's providers are really asked, for reading only; a step whose provider has no credentials here is skipped and says so.
     """
     ansible = RehearsedAnsible(settings.project / "playbooks")
     shared: dict[str, Any] = {
@@ -72,7 +71,10 @@ def rehearsal_world(settings: Settings, plan: Plan) -> RehearsedWorld:
         "clock": SystemClock(),
     }
     if not is_sandbox(plan):
-        return RehearsedWorld(**_absent(plan), **shared, assume=lambda _effects, _outputs: None)
+        from drill.wiring.rehearsed_grounds import RoutedRehearsal
+
+        live = RoutedRehearsal(settings, plan)
+        return RehearsedWorld(**{**shared, **live.roles}, assume=live.assume)
     from drill.adapters.terraform import TerraformCli
     from drill.sandbox.blueprint import Blueprint, BlueprintDns
     from drill.sandbox.ground import SandboxFence, SandboxGround, SandboxOutage
@@ -99,18 +101,6 @@ def rehearsal_world(settings: Settings, plan: Plan) -> RehearsedWorld:
         **shared,
         assume=assume,
     )
-
-
-def _absent(plan: Plan) -> dict[str, Any]:
-    providers = ", ".join(sorted({site.provider for site in plan.sites} - {"sandbox"}))
-    nobody = NoAdapter(f"there is no adapter for {providers} in this release.")
-    return {
-        "ground": cast("Ground", nobody),
-        "outage": cast("Outage", nobody),
-        "fence": cast("Fence", nobody),
-        "dns": cast("Dns", nobody),
-        "terraform": cast("Terraform", nobody),
-    }
 
 
 def effects_of(plan: Plan, world: RehearsedWorld, kinds: Kinds) -> Previews:

@@ -58,13 +58,3 @@ class RehearsedPropagation:
         on_change: Callable[[ServerAnswers], None],
     ) -> PropagationResult:
         raise NotRehearsed(f"a dry run does not ask the servers of {after.name}.")
-
-
-class NoAdapter:
-    """Stands for a role that no adapter of this release fulfils for the plan's providers: whoever needs it is skipped and told why."""
-
-    def __init__(self, why: str) -> None:
-        self._why = why
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotRehearsed(self._why, code="F040")

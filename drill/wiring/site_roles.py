@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from drill.model.plan import Plan, Site, Zone
-from drill.model.ports import Ansible, Dns, Fence, Ground, Outage, Secrets
+from drill.model.ports import Ansible, Dns, Fence, Ground, Lever, Outage, Secrets
 from drill.wiring.endpoints import aws_endpoint
 from drill.wiring.routed import Absent, address_of
 
@@ -51,6 +51,12 @@ def dns_of(zone: Zone, made_of: Ingredients) -> Dns:
     return _ZONES.get(zone.provider, _no_dns)(zone, made_of)
 
 
+def lever_of(zone: Zone, made_of: Ingredients) -> Lever | None:
+    """The lever that moves a zone's name, where its provider steers by health."""
+    make = _LEVERS.get(zone.provider)
+    return make(zone, made_of) if make else None
+
+
 def _nobody(_made_of: Ingredients) -> SiteRoles:
     missing: Any = Absent("no adapter cuts off sites of this provider in this release.", "Cut it off by hand, or use another provider.")
     return SiteRoles(missing, missing)
@@ -80,6 +86,18 @@ def _route53(zone: Zone, _made_of: Ingredients) -> Dns:
     return Route53Dns(aws_endpoint("route53"), _CONTROL_PLANE, None, None, servers)
 
 
+def _rfc2136(zone: Zone, made_of: Ingredients) -> Dns:
+    """Of the zone: `primary` (address and port) and `key` (`name`, `secret`, `algorithm`), where updates are signed."""
+    from drill.adapters.dns_rfc2136 import Rfc2136Dns, TsigKey
+
+    primary = str(zone.options.get("primary") or next(iter(zone.servers), ""))
+    if not primary:
+        return cast("Dns", Absent(f"the zone {zone.id} names no primary.", f"Write zones.{zone.id}.primary: 192.0.2.53.", code="F043"))
+    written = zone.options.get("key")
+    key = TsigKey(**{**written, "secret": made_of.secrets.get(written["secret"])}) if written else None
+    return Rfc2136Dns(zone.id, address_of(primary), key, [address_of(server) for server in zone.servers] or None)
+
+
 def _sandbox_dns(_zone: Zone, made_of: Ingredients) -> Dns:
     from drill.adapters.dns_route53 import Route53Dns
 
@@ -90,4 +108,9 @@ def _sandbox_dns(_zone: Zone, made_of: Ingredients) -> Dns:
     return Route53Dns(str(details["api"]["endpoint"]), _CONTROL_PLANE, "sandbox", "sandbox", servers)
 
 
-_ZONES: Final[Mapping[str, Callable[[Zone, Ingredients], Dns]]] = {"route53": _route53, "sandbox": _sandbox_dns}
+_ZONES: Final[Mapping[str, Callable[[Zone, Ingredients], Dns]]] = {
+    "route53": _route53,
+    "rfc2136": _rfc2136,
+    "sandbox": _sandbox_dns,
+}
+_LEVERS: Final[Mapping[str, Callable[[Zone, Ingredients], Lever]]] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -17,7 +19,16 @@ from drill.settings import SESSION, Settings
 if TYPE_CHECKING:
     from drill.adapters.terraform import TerraformCli
 
+_CREDENTIAL: Final = re.compile(
+    r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
+    r"|(ALICLOUD|ALIBABA_CLOUD)_\w+"
+)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def cloud_environment() -> dict[str, str]:
+    """The clouds' credentials of this environment, as Terraform's providers look for them."""
+    return {name: value for name, value in os.environ.items() if _CREDENTIAL.fullmatch(name)}
 
 
 def open_artifacts(settings: Settings, database: sa.Engine | None = None) -> Artifacts:
@@ -34,10 +45,10 @@ def open_terraform(settings: Settings) -> TerraformCli:
     from drill.adapters.terraform import TerraformCli
 
     if not settings.shared:
-        return TerraformCli(settings.place, settings.project, settings.mark(), {})
+        return TerraformCli(settings.place, settings.project, settings.mark(), cloud_environment())
     from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
 
-    environment = {"PG_CONN_STR": _state_url(settings), **({SESSION: settings.session} if settings.session else {})}
+    environment = {**cloud_environment(), "PG_CONN_STR": _state_url(settings), **({SESSION: settings.session} if settings.session else {})}
     workspaces = SqlWorkspaces(database_engine(settings.database_url))
     return SharedTerraform(settings.place, settings.project, settings.mark(), environment=environment, workspaces=workspaces)
 

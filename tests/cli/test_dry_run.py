@@ -171,12 +171,16 @@ def test_the_json_holds_the_facts_that_the_summary_is_made_of() -> None:
     assert all(phase["would_run"] for phase in row["phases"])
 
 
-def test_what_is_skipped_for_lack_of_adapters_or_secrets_is_named_and_no_failure() -> None:
-    result = _dry_run(_SANDBOX, "--set", "sites.standby.provider=aws")
+def test_what_is_skipped_for_lack_of_credentials_or_secrets_is_named_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drill.wiring.rehearsed_grounds.lacking", lambda _provider: "aws")
+    primary = "{provider: aws, region: r1, select: {tag: {drill: allowed}}, shop_port: 80, control: []}"
+    sites = f"sites={{primary: {primary}, standby: {{provider: aws, region: r2, control: []}}}}"
+
+    result = _dry_run(_SANDBOX, "--set", sites, "--set", "zones={drill.test: {provider: route53}}")
 
     assert result.return_value == 0
     assert "secrets: [F010] not set here: ONCALL_PHONE, LEAD_PHONE, MANAGER_PHONE, SMS_SIGN, CANARY_DSN." in result.output
-    assert "data.fence, data.promote, traffic.switch" in result.output
+    assert "[F044] there are no credentials for aws here." in result.output
     assert "as far as can be seen" in result.output
 
 

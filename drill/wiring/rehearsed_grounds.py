@@ -1,0 +1,98 @@
+"""The world of a live plan to look at: the real providers where there are credentials, and nothing that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drill.adapters.ansible_rehearsal import RehearsedAnsible
+from drill.adapters.terraform import TerraformCli
+from drill.model.effects import Effect, Outputs
+from drill.model.errors import PreflightFailed, Retryable
+from drill.model.plan import Plan
+from drill.model.ports import Secrets, TerraformPlan
+from drill.model.rehearsal import KNOWN_AFTER_APPLY, NotRehearsed
+from drill.settings import EnvironmentSecrets, Settings
+from drill.wiring.credentials import CLOUD_OF, lacking
+from drill.wiring.grounds import ground_of, levers_of
+from drill.wiring.rehearsed_ports import RehearsedTerraform
+from drill.wiring.rehearsed_routes import ReadingDns, ReadingFence, ReadingLevers, ReadingOutage, no_credentials
+from drill.wiring.routed import RoutedDns, RoutedFence, RoutedOutage
+from drill.wiring.site_roles import Ingredients, dns_of, roles_of
+from drill.wiring.stores import cloud_environment
+
+_NO_PROVIDER = "A142"
+
+
+class _Unset:
+    """Secrets of a machine that need not have them (port Secrets)."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+
+    def get(self, reference: str) -> str:
+        try:
+            return self._secrets.get(reference)
+        except PreflightFailed as error:
+            if error.code != "F010":
+                raise
+            return KNOWN_AFTER_APPLY
+
+
+class _CloudTerraform(RehearsedTerraform):
+    """Previews modules of clouds where their credentials and their providers can be had."""
+
+    def __init__(self, terraform: TerraformCli, missing: str) -> None:
+        super().__init__(terraform)
+        self._missing = missing
+
+    def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
+        """Raises: NotRehearsed: no credentials (F044), no provider to be had (A142), or a variable that is not known yet."""
+        if self._missing:
+            raise no_credentials(self._missing)
+        try:
+            return super().preview(module, variables)
+        except Retryable as error:
+            if error.code != _NO_PROVIDER:
+                raise
+            raise NotRehearsed(error.what, code=error.code, fix=error.fix) from error
+
+
+class RoutedRehearsal:
+    """Every role of a live plan for a dry run. `assume` describes it as it would be once a step has happened."""
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        secrets = _Unset(EnvironmentSecrets(settings.secrets_file))
+        ground = ground_of(settings, plan, secrets, watch=None, sandbox=None)
+        ansible = RehearsedAnsible(settings.project / "playbooks")
+        made_of = Ingredients(plan, secrets, ansible, ground)
+        roles = {provider: roles_of(provider, made_of) for provider in {site.provider for site in plan.sites}}
+        self._cut: set[str] = set()
+        self._zones = {zone.id: ReadingDns(dns_of(zone, made_of), lacking(zone.provider)) for zone in plan.zones}
+        self._plan = plan
+        clouds = sorted({lacking(site.provider) for site in plan.sites if CLOUD_OF.get(site.provider)} - {""})
+        terraform = TerraformCli(settings.home, settings.project, settings.mark(), cloud_environment())
+        self.roles: dict[str, Any] = {
+            "ground": ground,
+            "outage": RoutedOutage(
+                {site.id: ReadingOutage(roles[site.provider].outage, lacking(site.provider), self._cut) for site in plan.sites}
+            ),
+            "fence": RoutedFence({site.id: ReadingFence(roles[site.provider].fence, lacking(site.provider)) for site in plan.sites}),
+            "dns": RoutedDns(plan, self._zones),
+            "levers": ReadingLevers(levers_of(plan, made_of), self._lacking_for),
+            "terraform": _CloudTerraform(terraform, " and ".join(clouds)),
+        }
+
+    def assume(self, effects: Sequence[Effect], outputs: Outputs) -> None:
+        """Describe what these effects and outputs leave."""
+        for effect in effects:
+            if "outage" in effect.marks:
+                self._cut.add(effect.target.partition("/")[0])
+            zone = self._plan.zone_of(effect.target) if "dns" in effect.marks else None
+            if zone is not None:
+                values = [str(value) for value in outputs.get("values") or [KNOWN_AFTER_APPLY]]
+                self._zones[zone.id].assume(effect.target, values, int(outputs.get("ttl_s", 0)))
+
+    def _lacking_for(self, name: str) -> str:
+        zone = self._plan.zone_of(name)
+        return lacking(zone.provider) if zone else ""
