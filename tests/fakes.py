@@ -196,7 +196,7 @@ class FakeGround:
 
 def fake_world(**roles: Any) -> World:
     """A world with these roles only: a step that touches another one fails its test."""
-    return cast("World", SimpleNamespace(**roles))
+    return cast("World", SimpleNamespace(**{"outages": {}, **roles}))
 
 
 class FakeAnsible:
@@ -327,22 +327,29 @@ class FakeReplySource:
 
 
 class FakeOutage:
-    """Sites that are cut off or not, in memory (port Outage). `stuck` sites stay cut off whatever is asked."""
+    """Sites that are cut off or not, in memory (port Outage). `stuck` sites stay cut off; `exact` ones need their snapshot back."""
 
-    def __init__(self, sites: Mapping[str, Sequence[str]], *, stuck: Sequence[str] = ()) -> None:
+    def __init__(self, sites: Mapping[str, Sequence[str]], *, stuck: Sequence[str] = (), exact: Sequence[str] = ()) -> None:
         self._sites = sites
         self._stuck = stuck
+        self.exact = exact
+        self.handed: list[Mapping[str, Any]] = []
         self.cut: list[str] = []
 
     def preview(self, site: str) -> list[Effect]:
         return [] if site in self.cut else [Effect(verb=Verb.STOP, target=f"{site}/{part}") for part in self._sites[site]]
 
-    def isolate(self, site: str) -> Mapping[str, Any]:
+    def snapshot(self, site: str) -> Mapping[str, Any]:
+        return {"parts": list(self._sites[site])} if site in self.exact else {}
+
+    def isolate(self, site: str, snapshot: Mapping[str, Any] = {}) -> Mapping[str, Any]:
+        self.handed.append(snapshot)
         if site not in self.cut:
             self.cut.append(site)
-        return {"method": "freeze"}
+        return {"method": "freeze", **({"not_cut": ["the object store"]} if site in self.exact else {})}
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
+        self.handed.append(snapshot)
         if site in self.cut and site not in self._stuck:
             self.cut.remove(site)
 

@@ -65,6 +65,10 @@ class World(Protocol):
     def outage(self) -> Outage: ...
 
     @property
+    def outages(self) -> Mapping[str, Outage]:
+        """Other ways to take a site away, by their names: `stop`, `fis`."""
+
+    @property
     def fence(self) -> Fence: ...
 
     @property

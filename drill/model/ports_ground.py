@@ -19,11 +19,24 @@ class Outage(Protocol):
     def preview(self, site: str) -> list[Effect]:
         """What would be cut and is not cut yet."""
 
-    def isolate(self, site: str) -> Mapping[str, Any]:
-        """Cut the site off; returns what `restore` needs. Idempotent."""
+    def snapshot(self, site: str) -> Mapping[str, Any]:
+        """What may be cut and how it is now, as JSON, for the exact way back; changes nothing. Empty: the site remembers by itself.
+
+        It is written down before `isolate` begins, and after a crash it is the first one that counts.
+        """
+
+    def isolate(self, site: str, snapshot: Mapping[str, Any] = {}) -> Mapping[str, Any]:
+        """Cut off what the snapshot names, nothing else. Idempotent.
+
+        Returns `method`, and where it is known `not_cut`: what of the site goes on, a sentence each.
+        Raises: Fatal: something lost its opt-in tag or is not as the snapshot says (A213, A214), or there is too much of it (A215).
+        """
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
-        """Give everything back that is not fenced. Idempotent."""
+        """Give everything back that is not fenced, as the snapshot says it was. Idempotent.
+
+        Raises: Fatal: the snapshot is needed and empty (A216), or somebody else changed something meanwhile (A214).
+        """
 
     def isolated(self, site: str) -> bool:
         """Whether the site is cut off now."""

@@ -95,7 +95,10 @@ class SandboxOutage(_Sites):
             for name, what in groups
         ]
 
-    def isolate(self, site: str) -> Mapping[str, Any]:
+    def snapshot(self, site: str) -> Mapping[str, Any]:
+        return {}
+
+    def isolate(self, site: str, snapshot: Mapping[str, Any] = {}) -> Mapping[str, Any]:
         """Returns `region`, `method` and how many `processes` stand still."""
         answer = self._sandbox.ask("freeze", region=self._region(site))
         return {"region": self._region(site), "method": "freeze", "processes": answer["processes"]}

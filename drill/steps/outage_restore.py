@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -11,6 +12,9 @@ from drill.model.errors import Retryable
 from drill.model.events import Kind
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
+from drill.steps.outage_isolate import way_of
+
+_FOUND_WITHIN_S = 1.0
 
 
 class OutageRestoreParams(Params):
@@ -29,15 +33,29 @@ class OutageRestore(Step[OutageRestoreParams]):
     default_timeout_s: ClassVar[float] = 120.0
 
     def preview(self, params: OutageRestoreParams, world: World) -> list[Effect]:
-        if not world.outage.isolated(params.site):
+        if not any(outage.isolated(params.site) for outage in (world.outage, *world.outages.values())):
             return []
         return [
             Effect(verb=Verb.UPDATE, target=f"{params.site}/outage", detail=f"end the outage of {params.of}", tags={"drill": "allowed"})
         ]
 
     def run(self, params: OutageRestoreParams, world: World, attempt: Attempt) -> Outputs:
-        world.outage.restore(params.site, {})
-        if world.outage.isolated(params.site):
+        undo = _written_down(params.of, attempt)
+        outage = way_of(world, str(undo.get("way", "")))
+        outage.restore(params.site, undo.get("snapshot", {}))
+        if outage.isolated(params.site):
             raise Retryable(f"{params.site} is still cut off.", code="A113", fix="Look at the site's outage before trying again.")
         attempt.witness(Kind.OUTAGE_ENDED, f"{attempt.step}/{Kind.OUTAGE_ENDED}", site=params.site)
         return {"site": params.site, "of": params.of}
+
+
+def _written_down(step: str, attempt: Attempt) -> Mapping[str, Any]:
+    """The way back that a step registered; empty when it never began, and then there is nothing of its own to give back."""
+    try:
+        fact = attempt.wait_for(Kind.UNDO_REGISTERED, lambda fact: fact.data.get("step") == step, within_s=_FOUND_WITHIN_S)
+    except Retryable:
+        if attempt.stopping():
+            raise
+        return {}
+    found: Mapping[str, Any] = fact.data["undo"]
+    return found

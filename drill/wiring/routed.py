@@ -44,8 +44,11 @@ class RoutedOutage(_BySite[Outage]):
     def preview(self, site: str) -> list[Effect]:
         return self.of(site).preview(site)
 
-    def isolate(self, site: str) -> Mapping[str, Any]:
-        return self.of(site).isolate(site)
+    def snapshot(self, site: str) -> Mapping[str, Any]:
+        return self.of(site).snapshot(site)
+
+    def isolate(self, site: str, snapshot: Mapping[str, Any] = {}) -> Mapping[str, Any]:
+        return self.of(site).isolate(site, snapshot)
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
         self.of(site).restore(site, snapshot)

@@ -51,6 +51,7 @@ class BuiltWorld:
     probes: ProbeRunner
     clock: Clock
     levers: Levers = field(default_factory=lambda: NamedLevers({}))
+    outages: Mapping[str, Outage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

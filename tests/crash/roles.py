@@ -16,6 +16,7 @@ from drill.model.ports import (
     DatabaseAccess,
     Levers,
     NameFacts,
+    Outage,
     PlayResult,
     RecordSet,
     Sample,
@@ -44,7 +45,10 @@ class ScriptedOutage:
     def preview(self, site: str) -> list[Effect]:
         return [] if self.isolated(site) else [Effect(verb=Verb.STOP, target=f"{site}/region", tags=_TAGS, undo="automatic")]
 
-    def isolate(self, site: str) -> Mapping[str, Any]:
+    def snapshot(self, site: str) -> Mapping[str, Any]:
+        return {}
+
+    def isolate(self, site: str, snapshot: Mapping[str, Any] = {}) -> Mapping[str, Any]:
         self._world.act(f"isolate {site}", lambda state: put(state["cut"], site, value=True))
         return {"region": site, "method": "freeze"}
 
@@ -233,6 +237,7 @@ class ScriptedRoles:
     probes: ScriptedProbes
     clock: Clock
     levers: Levers
+    outages: Mapping[str, Outage]
 
 
 def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
@@ -248,6 +253,7 @@ def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
         probes=ScriptedProbes(world, clock),
         clock=clock,
         levers=NamedLevers({}),
+        outages={},
     )
 
 

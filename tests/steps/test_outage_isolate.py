@@ -20,7 +20,7 @@ def world(outage: FakeOutage) -> Any:
 
 def test_the_way_back_is_written_down_before_the_cut() -> None:
     class Broken(FakeOutage):
-        def isolate(self, site: str) -> Any:
+        def isolate(self, site: str, snapshot: Any = None) -> Any:
             raise RuntimeError("the engine died here")
 
     attempt = FakeAttempt(step="outage.blackhole")

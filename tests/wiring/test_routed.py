@@ -29,7 +29,10 @@ class Noted:
         self.asked.append(("preview", site))
         return [Effect(verb=Verb.STOP, target=f"{site}/{self.name}")]
 
-    def isolate(self, site: str) -> Mapping[str, Any]:
+    def snapshot(self, site: str) -> Mapping[str, Any]:
+        return {}
+
+    def isolate(self, site: str, snapshot: Mapping[str, Any] = {}) -> Mapping[str, Any]:
         self.asked.append(("isolate", site))
         return {"by": self.name}
 
