@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from drill.model.playbooks import REFUSALS
 from drill.model.ports import TaskEvent
 
 State = Literal["ok", "changed", "failed", "skipped", "unreachable"]
@@ -16,7 +16,6 @@ _STATES: Final[Mapping[str, State]] = {
     "runner_on_skipped": "skipped",
     "runner_on_unreachable": "unreachable",
 }
-_CODE: Final = re.compile(r"\bPG_[A-Z_]+\b")
 _LONGEST_DETAIL: Final = 400
 
 
@@ -42,7 +41,7 @@ class PlayRecord:
             return None
         task = _task(_STATES[name], data)
         if task.state in {"failed", "unreachable"} and not data.get("ignore_errors"):
-            self.failure = task.detail if _CODE.match(task.detail) else f"{task.task}: {task.detail}"
+            self.failure = task.detail if REFUSALS.match(task.detail) else f"{task.task}: {task.detail}"
         self.tasks.append(task)
         return task
 
@@ -84,9 +83,9 @@ def _name(task: str) -> str:
 
 
 def _why(result: Mapping[str, Any]) -> str:
-    """The reason in one line: the assertion's own words with the `PG_` code first, or the message and the tool's last line."""
+    """The reason in one line: the assertion's own words with its code first, or the message and the tool's last line."""
     message = " ".join(str(result.get("msg") or "").split())
-    code = _CODE.search(message)
+    code = REFUSALS.search(message)
     if code:
         return message[code.start() :][:_LONGEST_DETAIL]
     lines = [line for key in ("stderr", "stdout", "module_stderr") for line in str(result.get(key) or "").splitlines() if line.strip()]

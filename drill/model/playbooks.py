@@ -8,10 +8,18 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 
-from drill.model.errors import Fatal, Retryable, StepError
+from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 from drill.model.ports import Attempt, PlayResult, TaskEvent, World
 
-_CODE: Final = re.compile(r"PG_[A-Z_]+")
+REFUSALS: Final = re.compile(
+    r"\b(?:PG_[A-Z_]+|DB_(?:UNREACHABLE|STANDBY_NOT_READY|LAG_UNKNOWN|LAG_TOO_HIGH|TWO_PRIMARIES|PEER_NOT_PRIMARY"
+    r"|NOT_REPLICATING|STANDBY_BEHIND|DIVERGED|NOT_OPTED_IN|NOT_ALLOWED|NOT_FOUND|SETTINGS))\b"
+)
+"""The codes with which a playbook's preflight refuses; `DB_` ones are listed, because a message may hold any variable's name."""
+
+_DOUBT: Final = "DB_IN_DOUBT"
+"""How a playbook says that an act was asked for and its answer is missing."""
+
 _LOOKING: Final = ("Check ", "Gathering Facts", "Preflight", "Read ")
 """How the names of tasks begin that change nothing, as playbooks/README.md says."""
 
@@ -24,6 +32,19 @@ _FIXES: Final[Mapping[str, str]] = {
     "PG_PEER_NOT_PRIMARY": "Give the playbook the site whose peer is the primary.",
     "PG_NOT_STREAMING": "Read the standby's log: it must reach its primary and find its slot there.",
     "PG_STANDBY_BEHIND": "Let the standby catch up, then run the switchover again.",
+    "DB_UNREACHABLE": "Start the database, or correct its address, its network or its API's credentials.",
+    "DB_STANDBY_NOT_READY": "Let the standby replicate and apply, then try again.",
+    "DB_LAG_UNKNOWN": "Let the primary's position be read before the outage, or accept the loss with 'accept_data_loss' and a 'reason'.",
+    "DB_LAG_TOO_HIGH": "Let the standby catch up, raise the limit, or accept the loss with 'accept_data_loss' and a 'reason'.",
+    "DB_TWO_PRIMARIES": "Fence the one that must not take writes.",
+    "DB_PEER_NOT_PRIMARY": "Give the playbook the site whose peer is the primary.",
+    "DB_NOT_REPLICATING": "Read the standby's status: it must reach its primary and find its position there.",
+    "DB_STANDBY_BEHIND": "Let the standby catch up, then run it again.",
+    "DB_DIVERGED": "It holds writes of its own and has no rewind: rebuild it from its peer (give 'my_rebuild_argv').",
+    "DB_NOT_OPTED_IN": "Tag the database as sites.<site>.select says, if a drill may touch it.",
+    "DB_NOT_ALLOWED": "Give the drill's role the call that the message names: `drill doctor --policy`.",
+    "DB_NOT_FOUND": "Correct its name and region in the inventory.",
+    "DB_SETTINGS": "Correct the variable that the message names.",
 }
 
 
@@ -78,8 +99,8 @@ def _changed_nothing(result: PlayResult) -> bool:
 
 
 def refusal_code(result: PlayResult) -> str:
-    """The `PG_` code with which a playbook's preflight refused; empty when it was not a refusal."""
-    match = _CODE.match(result.failure)
+    """The `PG_` or `DB_` code with which a playbook's preflight refused; empty when it was not a refusal."""
+    match = REFUSALS.match(result.failure)
     return match.group() if match else ""
 
 
@@ -87,7 +108,7 @@ def outputs_of(playbook: str, result: PlayResult) -> Mapping[str, Any]:
     """What `set_stats` collected in a play that succeeded.
 
     Raises: Retryable: it was stopped (A190), ran out of time (A132), or did not reach a host or its database (A131).
-    Fatal: its preflight refused (A231), or a task failed (A232).
+    Fatal: its preflight refused (A231), or a task failed (A232). InDoubt: it asked for its act and heard no answer (A332).
     """
     if result.state == "successful":
         return result.outputs
@@ -102,7 +123,11 @@ def _error(playbook: str, result: PlayResult) -> StepError:
         )
     if result.state == "timeout":
         return Retryable(f"{playbook} ran out of time; nothing of it runs any more.", code="A132", fix="Give the step a longer 'timeout'.")
-    if result.state == "unreachable" or code == "PG_UNREACHABLE":
+    if _DOUBT in result.failure:
+        return InDoubt(
+            f"{playbook} does not know what it did: {result.failure}", code="A332", fix="Look at the database, then run it again."
+        )
+    if result.state == "unreachable" or code in {"PG_UNREACHABLE", "DB_UNREACHABLE"}:
         return Retryable(f"{playbook} did not get through: {result.failure}", code="A131", fix=_FIXES["PG_UNREACHABLE"])
     if code:
         fix = _FIXES.get(code, "See the task's message and the playbook's output among the artifacts.")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from drill.model.errors import Fatal, Retryable, StepError
+from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 from drill.model.playbooks import PlaybookName, outputs_of, refusal_code
 from drill.model.ports import PlayResult
 
@@ -22,7 +22,9 @@ def test_every_end_but_success_is_an_error_with_a_code_and_a_remedy(state: str, 
 
     assert caught.value.code.startswith("A")
     assert caught.value.fix
-    assert caught.value.retryable is (state != "failed" or refusal_code(PlayResult("failed", {}, 0, (), failure)) == "PG_UNREACHABLE")
+    assert caught.value.retryable is (
+        state != "failed" or refusal_code(PlayResult("failed", {}, 0, (), failure)) in {"PG_UNREACHABLE", "DB_UNREACHABLE"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,10 @@ def test_every_end_but_success_is_an_error_with_a_code_and_a_remedy(state: str, 
         ("failed", "PG_SOMETHING_OF_A_TEAM no", Fatal, "A231"),
         ("failed", "promote: server closed the connection", Fatal, "A232"),
         ("failed", "PG_UNREACHABLE connection refused", Retryable, "A131"),
+        ("failed", "DB_LAG_UNKNOWN no position", Fatal, "A231"),
+        ("failed", "DB_UNREACHABLE connection refused", Retryable, "A131"),
+        ("failed", "DB_PASSWORD is not set", Fatal, "A232"),
+        ("failed", "Promote: DB_IN_DOUBT no answer", InDoubt, "A332"),
         ("unreachable", "read: no route to host", Retryable, "A131"),
         ("timeout", "", Retryable, "A132"),
         ("stopped", "", Retryable, "A190"),

@@ -45,6 +45,11 @@ def test_it_tells_the_playbook_the_limit_and_the_last_position_of_the_primary() 
                 "pg_max_lag_bytes": 1000,
                 "pg_accept_data_loss": False,
                 "pg_promote_timeout_s": 60,
+                "db_max_lag_bytes": 1000,
+                "db_max_lag_transactions": 1000,
+                "db_max_lag_s": 5.0,
+                "db_accept_data_loss": False,
+                "db_promote_timeout_s": 60,
             },
             "check": False,
             "timeout_s": 60.0,
@@ -68,13 +73,61 @@ def test_it_hands_on_position_timeline_and_lag() -> None:
 
     assert outputs == {
         "site": "standby",
+        "engine": "postgresql",
         "lsn": "0/30074B0",
         "timeline": 2,
         "lag_bytes": 5,
+        "lag_transactions": None,
+        "lag_s": None,
         "lag_known": True,
         "already_promoted": False,
         "data_loss_accepted": "",
     }
+
+
+def test_every_engine_reports_in_one_shape() -> None:
+    report = {"engine": "mariadb", "after": {"position": "0-2-9"}, "lag_transactions": 3, "lag_known": True, "already_promoted": False}
+
+    outputs = DatabasePromote().run(PARAMS, world_with(FakeAnsible(PlayResult("successful", {"db_promote": report}, 1, ()))), FakeAttempt())
+
+    assert (outputs["engine"], outputs["lsn"], outputs["lag_transactions"], outputs["timeline"]) == ("mariadb", "0-2-9", 3, None)
+
+
+def test_a_playbook_of_another_engine_is_given_its_own_variables() -> None:
+    ansible = FakeAnsible(promoted())
+    params = DatabasePromoteParams(site="standby", variables={"db_primary_last_position": "0-1-7"})
+
+    DatabasePromote().run(params, world_with(ansible), FakeAttempt())
+
+    assert ansible.asked[0]["variables"]["db_primary_last_position"] == "0-1-7"
+
+
+def test_what_cannot_be_undone_in_place_is_stated_with_its_time() -> None:
+    params = DatabasePromoteParams.model_validate({"site": "standby", "playbook": "promote_rds.yml", "undo": "rebuild", "rebuild": "40m"})
+
+    (effect,) = DatabasePromote().preview(params, world_with(FakeAnsible(PlayResult("successful", {}, 0, ()))))
+
+    assert effect.undo == "rebuild"
+    assert "cannot be undone in place: a new replica is built, which takes about 40m" in effect.detail
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"playbook": "promote_rds.yml"}, {"undo": "rebuild"}, {"rebuild": "40m"}],
+    ids=["a promotion for ever", "no time", "no rebuild"],
+)
+def test_a_promotion_that_needs_a_rebuild_is_not_written_as_one_that_fails_back(written: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="undo: rebuild"):
+        DatabasePromoteParams.model_validate({"site": "standby", **written})
+
+
+def test_a_playbook_that_says_rebuild_contradicts_a_plan_that_says_failback() -> None:
+    said = PlayResult("successful", {"db_promote": {"already_promoted": False, "undo": "rebuild"}}, 0, ())
+
+    with pytest.raises(Fatal) as caught:
+        DatabasePromote().preview(PARAMS, world_with(FakeAnsible(said)))
+
+    assert (caught.value.code, "rebuild: <time>" in caught.value.fix) == ("A237", True)
 
 
 def test_a_database_that_takes_writes_already_leaves_nothing_to_do() -> None:
@@ -162,6 +215,8 @@ def test_a_promotion_that_never_came_about_needs_no_way_back() -> None:
         (PlayResult("stopped", {}, 0, TASKS[:1], "stopped"), False),
         (PlayResult("timeout", {}, 0, TASKS[:1], "PG_X in time"), False),
         (PlayResult("successful", {}, 0, TASKS[:1]), False),
+        (PlayResult("failed", {}, 0, TASKS[:1], "DB_LAG_TOO_HIGH lag_s=9 limit=1"), True),
+        (PlayResult("failed", {}, 0, TASKS[:1], "Promote: DB_IN_DOUBT no answer"), False),
     ],
 )
 def test_only_a_playbook_that_ended_before_its_act_is_known_to_have_changed_nothing(result: PlayResult, *, sure: bool) -> None:
