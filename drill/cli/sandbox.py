@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -98,7 +99,11 @@ def status(*, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--reply", metavar="TEXT", help="Answer with this text, as typed on the phone: 1 4821")
+@click.option(
+    "--reply",
+    metavar="TEXT",
+    help="Answer with this text, as typed: 1 4821. - reads it from standard input, so that no process list shows the code.",
+)
 @click.option(
     "--to", "chosen", metavar="TEXT|CONTACT", help="The text to answer: its number in the list, its id, or whose newest question."
 )
@@ -112,7 +117,7 @@ def phone(reply: str | None, chosen: str | None, contact: str | None, mode: str 
     \b
     Examples:
       drill sandbox phone --follow
-      drill sandbox phone --reply "1 4821"
+      echo "1 4821" | drill sandbox phone --reply -
       drill sandbox phone --reply 1 --to 3
       drill sandbox phone --reply 2 --to oncall
     """
@@ -123,6 +128,7 @@ def phone(reply: str | None, chosen: str | None, contact: str | None, mode: str 
     if mode:
         device.set_mode(mode)
     if reply is not None:
+        reply = _typed() if reply == "-" else reply
         if chosen is None:
             number = _number(device, contact)
         else:
@@ -144,6 +150,14 @@ def phone(reply: str | None, chosen: str | None, contact: str | None, mode: str 
         if not follow:
             return
         time.sleep(_POLL_S)
+
+
+def _typed() -> str:
+    """The first line of standard input. Raises: UsageError: it is empty (U048)."""
+    typed = sys.stdin.readline().strip()
+    if not typed:
+        raise UsageError("there is no answer on standard input.", code="U048", fix='echo "1 4821" | drill sandbox phone --reply -')
+    return typed
 
 
 def _attached() -> Sandbox:

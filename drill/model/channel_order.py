@@ -10,6 +10,8 @@ from drill.model.events import Fact, Kind
 
 IN_A_ROW: Final = 2
 """So many failures since the last success move a channel back: one may be chance."""
+NEVER_TRIED: Final = frozenset({"no-template", "needs-code", "quota"})
+"""Refusals of ours, before a provider was asked: they say nothing about whether the channel reaches a person."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ def outcomes(facts: Iterable[Fact]) -> list[Outcome]:
     found: list[Outcome] = []
     for fact in facts:
         if fact.kind is Kind.MESSAGE_SENT and fact.data["state"] != "accepted":
+            if fact.data.get("code") in NEVER_TRIED:
+                continue
             found.append(Outcome(fact.data["contact"], fact.data["channel"], reached=False))
         elif fact.kind is Kind.MESSAGE_DELIVERED:
             found.append(Outcome(fact.data["contact"], fact.data["channel"], reached=fact.data["state"] == "delivered"))

@@ -46,8 +46,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return found
 
 
-def phone(*words: str) -> str:
-    return CliRunner().invoke(module.phone, words, standalone_mode=False, catch_exceptions=False).output
+def phone(*words: str, typed: str = "") -> str:
+    return CliRunner().invoke(module.phone, words, input=typed, standalone_mode=False, catch_exceptions=False).output
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,16 @@ def test_texts_are_listed_with_the_numbers_by_which_they_are_chosen() -> None:
     lines = phone().splitlines()
 
     assert [line.split()[:2] for line in lines] == [["1", "lead:"], ["2", "oncall:"], ["3", "lead:"], ["4", "lead:"]]
+
+
+def test_an_answer_with_its_code_is_read_from_standard_input(sent: list[tuple[str, str]]) -> None:
+    phone("--reply", "-", "--as", "lead", typed="1 4821\n")
+
+    assert sent == [(LEAD, "1 4821")]
+
+
+def test_an_empty_standard_input_is_no_answer(sent: list[tuple[str, str]]) -> None:
+    with pytest.raises(UsageError) as refused:
+        phone("--reply", "-", "--as", "lead")
+
+    assert (refused.value.code, sent) == ("U048", [])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drill.model.channel_order import Outcome, ordered
+from drill.model.channel_order import NEVER_TRIED, Outcome, ordered, outcomes
+from drill.model.events import Draft, Kind, seal
 
 CHANNELS = st.lists(st.sampled_from(["sms", "email", "chat", "hook"]), min_size=1, max_size=4, unique=True)
 PAST = st.lists(
@@ -42,3 +46,12 @@ def test_when_every_channel_fails_the_written_order_stands() -> None:
     failed = [Outcome("lead", channel, reached=False) for channel in ("sms", "email") for _ in range(3)]
 
     assert ordered(["sms", "email"], "lead", failed) == ("sms", "email")
+
+
+@pytest.mark.parametrize(("code", "failures"), [*((code, 0) for code in sorted(NEVER_TRIED)), ("isv.BLACK_KEY_CONTROL_LIMIT", 1)])
+def test_a_refusal_of_ours_says_nothing_about_a_channel(code: str, failures: int) -> None:
+    about = {"message": "m", "purpose": "gate", "gate": "go", "phase": "go", "text": "x"}
+    data = {**about, "contact": "lead", "channel": "voice", "state": "rejected", "code": code}
+    sent = seal("d", 1, Draft(Kind.MESSAGE_SENT, "engine", "message/m", data, datetime(2026, 3, 14, tzinfo=UTC), 0.0, "e"), "")
+
+    assert len(outcomes([sent])) == failures
