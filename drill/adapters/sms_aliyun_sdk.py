@@ -16,7 +16,10 @@ _POOL: Final = 40
 
 @dataclass(frozen=True)
 class Account:
-    """Where and as whom to call. `endpoint` is host or host:port; a scheme before it is dropped, the SDK would sign it as the host."""
+    """Where and as whom to call; without a key id, as whom the SDK's own chain says (environment, profile, role).
+
+    `endpoint` is host or host:port; a scheme before it is dropped, the SDK would sign it as the host.
+    """
 
     endpoint: str
     protocol: Literal["http", "https"]
@@ -43,8 +46,7 @@ def open_client(client: Any, account: Account) -> Any:
 
     opened = client(
         Config(
-            access_key_id=account.key_id,
-            access_key_secret=account.key_secret,
+            **_identity(account),
             endpoint=account.endpoint,
             protocol=account.protocol,
             region_id="cn-hangzhou",
@@ -63,6 +65,14 @@ def open_client(client: Any, account: Account) -> Any:
     if is_loopback(account.endpoint):
         _go_direct(account)
     return opened
+
+
+def _identity(account: Account) -> dict[str, Any]:
+    if account.key_id:
+        return {"access_key_id": account.key_id, "access_key_secret": account.key_secret}
+    from alibabacloud_credentials.client import Client as Chain
+
+    return {"credential": Chain()}
 
 
 def is_loopback(endpoint: str) -> bool:

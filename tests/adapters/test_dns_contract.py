@@ -1,4 +1,4 @@
-"""What every provider of names promises: the same cases on the fake, a Route 53 API, a real BIND and a real Knot."""
+"""What every provider of names promises: the same cases on the fake, Route 53, Alibaba Cloud DNS, BIND and Knot."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import pytest
 
 from drill.model.errors import Fatal
 from drill.model.ports import Dns, RecordSet
+from drill.sandbox.alidns_http import AlidnsServer
 from tests.adapters import name_servers as name_servers_module
+from tests.adapters.alidns_place import opened_alidns, running_alidns
 from tests.adapters.name_servers import NameServer
 from tests.fakes import FakeDns
 from tests.sandbox.dns_process import DnsProcess, running_dns
 
 PRIMARY = ("127.0.1.1", "127.0.1.2")
 STANDBY = ("127.0.2.1", "127.0.2.2")
-NAMES = [f"shop{number}.drill.test" for number in range(60)]
+NAMES = [f"shop{number}.drill.test" for number in range(80)]
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,18 @@ def name_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[s
         yield {"bind": bind, "knot": knot}
 
 
-@pytest.fixture(params=["fake", "route53", "bind", "knot"])
+@pytest.fixture(scope="module")
+def alidns_server() -> Iterator[AlidnsServer]:
+    with running_alidns({"drill.test": 1}, dict.fromkeys(NAMES, PRIMARY)) as server:
+        yield server
+
+
+@pytest.fixture(params=["fake", "route53", "alidns", "bind", "knot"])
 def dns(request: pytest.FixtureRequest) -> Dns:
     if request.param == "fake":
         return FakeDns(dict.fromkeys(NAMES, (1, PRIMARY)))
+    if request.param == "alidns":
+        return opened_alidns(request.getfixturevalue("alidns_server"), request.getfixturevalue("tmp_path"))
     if request.param == "route53":
         process: DnsProcess = request.getfixturevalue("dns_process")
         return process.route53()
