@@ -18,6 +18,8 @@ from drill.adapters.ansible_leftovers import MARK, alive, owner
 from drill.adapters.terraform_module import find_laid
 from drill.model.errors import InDoubt, Retryable
 
+PAPER: Final = ".paper"
+"""Ends the names of the private files that hand Terraform a secret while it runs."""
 _NAME: Final = "running.json"
 _FORCE_S: Final = 5.0
 _POLL_S: Final = 0.01
@@ -52,7 +54,8 @@ class RunRecord:
         if terraform:
             _interrupt(terraform, grace_s)
             ended = _end_session(int(terraform.partition(":")[0]), mark)
-        self._path.unlink(missing_ok=True)
+        for left in (*self._path.parent.glob(f"*{PAPER}"), self._path):
+            left.unlink(missing_ok=True)
         return ended
 
     def at_work(self) -> bool:

@@ -23,7 +23,7 @@ from typing import IO, Any, Final
 import psutil
 
 from drill.adapters.ansible_leftovers import MARK
-from drill.adapters.terraform_orphans import RunRecord
+from drill.adapters.terraform_orphans import PAPER, RunRecord
 
 _FORCE_S: Final = 5.0
 _STOP_POLL_S: Final = 0.1
@@ -60,16 +60,31 @@ class Ended:
 
 
 class Command:
-    """Terraform in one directory. `environment` is added to a small one of its own, and its values are kept out of every event."""
+    """Terraform in one directory. `environment` is added to a small one of its own, and its values are kept out of every event.
 
-    def __init__(self, argv: Sequence[str], directory: Path, *, mark: str, environment: Mapping[str, str], grace_s: float) -> None:
+    `papers` are what must not stand in an environment, which every process of this user can read: each becomes a private file for as long
+    as a command runs, and the variable of its name says where. `secrets` are kept out of every event as well.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        directory: Path,
+        *,
+        mark: str,
+        environment: Mapping[str, str],
+        grace_s: float,
+        papers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
         self._argv = tuple(argv)
         self._directory = directory
         self._grace_s = grace_s
+        self._papers = dict(papers or {})
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         ours = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": str(directory / "cli.tfrc")}
         self._environment = {**kept, **ours, MARK: mark, **environment}
-        self._secrets = [value for value in environment.values() if len(value) >= _SHORTEST_SECRET]
+        self._secrets = [value for value in (*environment.values(), *secrets) if len(value) >= _SHORTEST_SECRET]
 
     def run(
         self,
@@ -86,22 +101,37 @@ class Command:
         we die, before it saves its state.
         """
         told, complaints = self._directory / f"{log or command}.jsonl", self._directory / f"{log or command}.err"
-        with _private(told) as stdout, _private(complaints) as stderr:
-            process = self._spawn(_words(command, *words, **options), stdout, stderr)
-        ending = _Ending(process, stopping, self._grace_s)
-        with ending, RunRecord(self._directory).of(process.pid):
-            events: list[Mapping[str, Any]] = []
-            for line in _lines(told, ending):
-                events.append(_event(self._redacted(line)))
-                on_event(events[-1])
+        with self._handed(log or command) as named:
+            with _private(told) as stdout, _private(complaints) as stderr:
+                process = self._spawn(_words(command, *words, **options), stdout, stderr, named)
+            ending = _Ending(process, stopping, self._grace_s)
+            with ending, RunRecord(self._directory).of(process.pid):
+                events: list[Mapping[str, Any]] = []
+                for line in _lines(told, ending):
+                    events.append(_event(self._redacted(line)))
+                    on_event(events[-1])
         text = self._redacted(complaints.read_bytes())
         return Ended(process.returncode, ending.stopped, tuple(events), text)
 
-    def _spawn(self, words: Sequence[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    @contextlib.contextmanager
+    def _handed(self, name: str) -> Iterator[dict[str, str]]:
+        """The papers on disk while the block runs, and the variables that name them."""
+        found = {variable: self._directory / f"{name}-{variable.lower()}{PAPER}" for variable in self._papers}
+        try:
+            for variable, path in found.items():
+                path.unlink(missing_ok=True)
+                with _private(path) as sheet:
+                    sheet.write(self._papers[variable].encode())
+            yield {variable: str(path) for variable, path in found.items()}
+        finally:
+            for path in found.values():
+                path.unlink(missing_ok=True)
+
+    def _spawn(self, words: Sequence[str], stdout: IO[bytes], stderr: IO[bytes], named: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*self._argv, *words],
             cwd=self._directory,
-            env=self._environment,
+            env={**self._environment, **named},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

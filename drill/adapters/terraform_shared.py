@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from drill.adapters.database import create_tables
 from drill.adapters.database_errors import riding_out
 from drill.adapters.terraform import TerraformCli
+from drill.adapters.terraform_binary import terraform_argv
 from drill.adapters.terraform_events import failure_of
 from drill.adapters.terraform_module import Laid, find_laid, lay
+from drill.adapters.terraform_process import Command
 from drill.adapters.terraform_state import State, parse_state
 from drill.model.ports import Workspace
 
@@ -65,15 +67,31 @@ class SqlWorkspaces:
 
 
 class SharedTerraform(TerraformCli):
-    """As its parent, with one schema of the shared Postgres per workspace instead of a state file. `environment` has PG_CONN_STR.
+    """As its parent, with one schema of the shared Postgres per workspace instead of a state file.
 
+    `environment` has PG_CONN_STR without its password: `password` is handed over in a private file that lives as long as each command.
     The database's own lock keeps two Terraforms of one workspace apart, whichever machines they run on. Terraform writes such a state only
     now and then and when it ends: one that is killed with its host leaves what it was making to the idempotent commands of the next.
     """
 
-    def __init__(self, home: Path, project: Path, mark: str, *, environment: Mapping[str, str], workspaces: SqlWorkspaces) -> None:
+    def __init__(
+        self, home: Path, project: Path, mark: str, *, environment: Mapping[str, str], workspaces: SqlWorkspaces, password: str = ""
+    ) -> None:
         super().__init__(home, project, mark, environment)
         self._workspaces = workspaces
+        self._password = password
+
+    def _command(self, laid: Laid) -> Command:
+        papers = {"PGPASSFILE": passfile(self._password)} if self._password else {}
+        return Command(
+            terraform_argv(),
+            laid.directory,
+            mark=self._mark,
+            environment=self._environment,
+            grace_s=self._grace_s,
+            papers=papers,
+            secrets=[self._password],
+        )
 
     def _lay_out(self, workspace: Workspace, place: Path) -> Laid:
         whole = workspace if workspace.module else self._workspaces.recall(workspace.drill, workspace.step) or workspace
@@ -108,6 +126,12 @@ class SharedTerraform(TerraformCli):
 
     def _remember(self, laid: Laid) -> None:
         """Nothing: the database keeps it."""
+
+
+def passfile(password: str) -> str:
+    """The file in which PostgreSQL's clients look a password up: this one for every server, database and user."""
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n"
 
 
 def _schema(workspace: Workspace) -> str:

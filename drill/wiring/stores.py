@@ -48,17 +48,25 @@ def open_terraform(settings: Settings) -> TerraformCli:
         return TerraformCli(settings.place, settings.project, settings.mark(), cloud_environment())
     from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
 
-    environment = {**cloud_environment(), "PG_CONN_STR": _state_url(settings), **({SESSION: settings.session} if settings.session else {})}
+    url, password = _state_url(settings)
+    environment = {**cloud_environment(), "PG_CONN_STR": url, **({SESSION: settings.session} if settings.session else {})}
     workspaces = SqlWorkspaces(database_engine(settings.database_url))
-    return SharedTerraform(settings.place, settings.project, settings.mark(), environment=environment, workspaces=workspaces)
+    ours = (settings.place, settings.project, settings.mark())
+    return SharedTerraform(*ours, environment=environment, workspaces=workspaces, password=password)
 
 
-def _state_url(settings: Settings) -> str:
-    """The database as Terraform wants to hear of it: it insists on TLS unless told otherwise, and a loopback server has none."""
-    url = sa.make_url(settings.database_url).set(drivername="postgres")
+def _state_url(settings: Settings) -> tuple[str, str]:
+    """The database as Terraform wants to hear of it, and its password apart, which its environment must not show.
+
+    It insists on TLS unless told otherwise, and a loopback server has none.
+    """
+    url = sa.make_url(settings.database_url)
+    asked = url.query.get("password", "")
+    password = str(url.password or (asked if isinstance(asked, str) else asked[-1]))
+    url = sa.URL.create("postgres", url.username, None, url.host, url.port, url.database, url.query).difference_update_query(["password"])
     if url.host in _LOOPBACK and "sslmode" not in url.query:
         url = url.update_query_dict({"sslmode": "disable"})
-    return url.render_as_string(hide_password=False)
+    return url.render_as_string(hide_password=False), password
 
 
 def sandbox_ending(settings: Settings) -> str:
