@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 SCHEMA = "drill-dry-run/v1"
 
 
-def dry_run_all(paths: Sequence[Path], overrides: Sequence[str], *, as_json: bool, junit: Path | None) -> int:
+def dry_run_all(paths: Sequence[Path], overrides: Sequence[str], *, as_json: bool, junit: Path | None, strict: bool = False) -> int:
     """Rehearse each file, and each scenario below each folder; say what would happen and return the worst exit code.
+
+    `strict` makes an error of what was skipped for lack of credentials or secrets.
 
     Writes nothing but the file `junit`, when it is given. Raises: UsageError: a folder holds no scenario.
     DrillError: the file cannot be written (D030).
@@ -30,7 +32,7 @@ def dry_run_all(paths: Sequence[Path], overrides: Sequence[str], *, as_json: boo
     from drill.wiring.dry_runs import rehearse_file
 
     settings = Settings.load()
-    rehearsals = [rehearse_file(settings, path, overrides) for path in scenario_files(paths)]
+    rehearsals = [rehearse_file(settings, path, overrides, strict=strict) for path in scenario_files(paths)]
     if junit is not None:
         write_whole(junit, render_rehearsal_junit(rehearsals))
     code = max(row.exit_code for row in rehearsals)

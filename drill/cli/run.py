@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--keep", is_flag=True, help="Sandbox: leave it running afterwards.")
 @click.option("--queue", is_flag=True, help="Leave the drill to a `drill serve` and return at once.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Dry run: write a JUnit file as well.")
+@click.option("--strict", is_flag=True, help="Dry run: what was skipped for lack of credentials or secrets is an error.")
 @click.option("--json", "as_json", is_flag=True, help="One fact a line instead of the live view.")
 def command(scenarios: tuple[Path, ...], *, dry_run: bool, drill_id: str | None, as_json: bool, **options: object) -> int:
     r"""Run a drill of a scenario and leave with its verdict.
@@ -49,7 +50,8 @@ def command(scenarios: tuple[Path, ...], *, dry_run: bool, drill_id: str | None,
     if dry_run:
         from drill.cli.dry_run import dry_run_all
 
-        return dry_run_all(scenarios, _texts(options["overrides"]), as_json=as_json, junit=_path(options["junit"]))
+        strict = bool(options["strict"])
+        return dry_run_all(scenarios, _texts(options["overrides"]), as_json=as_json, junit=_path(options["junit"]), strict=strict)
     if len(scenarios) != 1:
         raise click.UsageError("a drill runs one scenario; several are accepted with --dry-run only")
     return _run(scenarios[0], drill_id, as_json=as_json, options=options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from drill.adapters.clock import SystemClock
@@ -16,15 +17,20 @@ from drill.model.plan import Plan
 from drill.model.rehearsal import Look, LookState, NotRehearsed, Rehearsal, looks_of, told_effects
 from drill.settings import EnvironmentSecrets, Settings
 from drill.wiring.rehearsals import Previews, RehearsedWorld, effects_of, rehearsal_world
+from drill.wiring.rehearsed_routes import NO_CREDENTIALS
 from drill.wiring.scenarios import open_scenario
 from drill.wiring.worlds import is_sandbox, resolved_probes
 
 _DRILL = "dry-run"
 _NOT_SET = "F010"
+_LACKING = frozenset({_NOT_SET, NO_CREDENTIALS})
 
 
-def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str]) -> Rehearsal:
-    """The dry run of one file. Nothing is started that outlives it and nothing is kept."""
+def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str], *, strict: bool = False) -> Rehearsal:
+    """The dry run of one file. Nothing is started that outlives it and nothing is kept.
+
+    `strict` refuses what could not be looked at for lack of credentials or secrets here, instead of skipping it.
+    """
     try:
         opened = open_scenario(path, sets=overrides, dry_run=True)
     except ScenarioInvalid as error:
@@ -36,6 +42,8 @@ def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str]) -> R
     previews = effects_of(plan, world, opened.kinds)
     broken = violations(plan, opened.kinds, now=clock.now(), effects=previews.bounded)
     looks = [*_secrets(settings, plan), *_probes(plan, world), *_steps(plan, previews), *_rules(plan, previews, broken)]
+    if strict:
+        looks = [replace(look, state="refused") if look.state == "skipped" and look.code in _LACKING else look for look in looks]
     for number, look in enumerate(looks):
         recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{number}", **look.fact())
     facts = journal.read(_DRILL)

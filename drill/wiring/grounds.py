@@ -15,7 +15,7 @@ from drill.settings import EnvironmentSecrets, Settings
 from drill.steps.base import registry
 from drill.wiring.posts import Post, channels_alone, live_carrier, no_post, open_post
 from drill.wiring.routed import RoutedDns, RoutedFence, RoutedGround, RoutedOutage, address_of
-from drill.wiring.site_roles import Ingredients, dns_of, lever_of, roles_of
+from drill.wiring.site_roles import Ingredients, dns_of, lever_of, outages_of, roles_of
 from drill.wiring.stores import open_artifacts, open_terraform
 from drill.wiring.worlds import BuiltWorld, Grounds, resolved_probes
 
@@ -66,6 +66,7 @@ def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltW
         probes=resolved_probes(plan, made_of.ground, resolver_of(plan)),
         clock=SystemClock(),
         levers=levers_of(plan, made_of),
+        outages={way: RoutedOutage(by_site) for way, by_site in outages_of(plan, by_provider).items()},
     )
 
 

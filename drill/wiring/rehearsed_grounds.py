@@ -9,16 +9,16 @@ from drill.adapters.ansible_rehearsal import RehearsedAnsible
 from drill.adapters.terraform import TerraformCli
 from drill.model.effects import Effect, Outputs
 from drill.model.errors import PreflightFailed, Retryable
-from drill.model.plan import Plan
-from drill.model.ports import Secrets, TerraformPlan
+from drill.model.plan import Plan, Zone
+from drill.model.ports import Outage, Secrets, TerraformPlan
 from drill.model.rehearsal import KNOWN_AFTER_APPLY, NotRehearsed
 from drill.settings import EnvironmentSecrets, Settings
-from drill.wiring.credentials import CLOUD_OF, lacking
+from drill.wiring.credentials import lacking
 from drill.wiring.grounds import ground_of, levers_of
 from drill.wiring.rehearsed_ports import RehearsedTerraform
 from drill.wiring.rehearsed_routes import ReadingDns, ReadingFence, ReadingLevers, ReadingOutage, no_credentials
 from drill.wiring.routed import RoutedDns, RoutedFence, RoutedOutage
-from drill.wiring.site_roles import Ingredients, dns_of, roles_of
+from drill.wiring.site_roles import Ingredients, dns_of, outages_of, roles_of
 from drill.wiring.stores import cloud_environment
 
 _NO_PROVIDER = "A142"
@@ -64,23 +64,33 @@ class RoutedRehearsal:
     def __init__(self, settings: Settings, plan: Plan) -> None:
         secrets = _Unset(EnvironmentSecrets(settings.secrets_file))
         ground = ground_of(settings, plan, secrets, watch=None, sandbox=None)
-        ansible = RehearsedAnsible(settings.project / "playbooks")
-        made_of = Ingredients(plan, secrets, ansible, ground)
-        roles = {provider: roles_of(provider, made_of) for provider in {site.provider for site in plan.sites}}
-        self._cut: set[str] = set()
-        self._zones = {zone.id: ReadingDns(dns_of(zone, made_of), lacking(zone.provider)) for zone in plan.zones}
+        made_of = Ingredients(plan, secrets, RehearsedAnsible(settings.project / "playbooks"), ground)
         self._plan = plan
-        clouds = sorted({lacking(site.provider) for site in plan.sites if CLOUD_OF.get(site.provider)} - {""})
+        self._cut: set[str] = set()
+        self._zones = {zone.id: ReadingDns(dns_of(zone, made_of), _zone_lacks(zone, secrets)) for zone in plan.zones}
+        clouds = sorted({lacking(site.provider) for site in plan.sites} - {""})
         terraform = TerraformCli(settings.home, settings.project, settings.mark(), cloud_environment())
         self.roles: dict[str, Any] = {
+            **self._sites(made_of),
             "ground": ground,
-            "outage": RoutedOutage(
-                {site.id: ReadingOutage(roles[site.provider].outage, lacking(site.provider), self._cut) for site in plan.sites}
-            ),
-            "fence": RoutedFence({site.id: ReadingFence(roles[site.provider].fence, lacking(site.provider)) for site in plan.sites}),
             "dns": RoutedDns(plan, self._zones),
             "levers": ReadingLevers(levers_of(plan, made_of), self._lacking_for),
             "terraform": _CloudTerraform(terraform, " and ".join(clouds)),
+        }
+
+    def _sites(self, made_of: Ingredients) -> dict[str, Any]:
+        sites = self._plan.sites
+        roles = {provider: roles_of(provider, made_of) for provider in {site.provider for site in sites}}
+        lacks = {site.id: lacking(site.provider) for site in sites}
+        fences = {site.id: ReadingFence(roles[site.provider].fence, lacks[site.id]) for site in sites}
+
+        def reading(by_site: Mapping[str, Outage]) -> RoutedOutage:
+            return RoutedOutage({site: ReadingOutage(outage, lacks[site], self._cut) for site, outage in by_site.items()})
+
+        return {
+            "outage": reading({site.id: roles[site.provider].outage for site in sites}),
+            "fence": RoutedFence(fences),
+            "outages": {way: reading(by_site) for way, by_site in outages_of(self._plan, roles).items()},
         }
 
     def assume(self, effects: Sequence[Effect], outputs: Outputs) -> None:
@@ -96,3 +106,11 @@ class RoutedRehearsal:
     def _lacking_for(self, name: str) -> str:
         zone = self._plan.zone_of(name)
         return lacking(zone.provider) if zone else ""
+
+
+def _zone_lacks(zone: Zone, secrets: Secrets) -> str:
+    """What is missing to ask a zone's provider: its cloud, or the secret of the key that it is asked with."""
+    key = zone.options.get("key")
+    reference = str(key.get("secret", "")) if isinstance(key, Mapping) else ""
+    unset = reference.startswith("secret:") and secrets.get(reference) == KNOWN_AFTER_APPLY
+    return f"{zone.id} ({reference})" if unset else lacking(zone.provider)

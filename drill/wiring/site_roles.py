@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from drill.model.plan import Plan, Site, Zone
@@ -39,11 +39,24 @@ class SiteRoles:
 
     outage: Outage
     fence: Fence
+    ways: Mapping[str, Outage] = field(default_factory=dict)
+    """Further ways to take a site away, by name: `stop`, `fis`."""
 
 
 def roles_of(provider: str, made_of: Ingredients) -> SiteRoles:
     """The roles of a provider's sites; what is missing says so as soon as it is asked."""
     return _SITES.get(provider, _nobody)(made_of)
+
+
+def outages_of(plan: Plan, roles: Mapping[str, SiteRoles]) -> dict[str, dict[str, Outage]]:
+    """For each further way to take a site away, who does it for each site; a provider without it says so when it is asked."""
+    ways = {name for row in roles.values() for name in row.ways}
+
+    def who(site: Site, way: str) -> Outage:
+        why = Absent(f"sites of {site.provider} cannot be taken away by '{way}'.", "Use outage.isolate.", code="A217")
+        return roles[site.provider].ways.get(way, cast("Outage", why))
+
+    return {way: {site.id: who(site, way) for site in plan.sites} for way in sorted(ways)}
 
 
 def dns_of(zone: Zone, made_of: Ingredients) -> Dns:

@@ -1,0 +1,1 @@
+"""Tests of what the clouds' adapters, modules and scenarios promise."""

@@ -1,0 +1,81 @@
+"""The nightly run goes through every shipped scenario, writes nothing, and is red for the right reason when one breaks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from drill.cli.loading import scenario_files
+from drill.wiring.scenarios import open_scenario
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHIPPED = list(scenario_files([PROJECT / "scenarios"]))
+LIMIT_S = 60.0
+_CLOUD = ("AWS_", "ALIBABA_CLOUD_", "ALICLOUD_", "DRILL_SECRET_")
+
+
+def nightly(home: Path, scenarios: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Run the script with an empty home, and with nothing that a cloud would take for credentials."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_CLOUD)}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    own = {"HOME": str(home), "DRILL_HOME": str(home / "state"), "DRILL_SCENARIOS": str(scenarios), "PATH": path}
+    junit = home / "nightly.xml"
+    argv = [str(PROJECT / ".ci" / "nightly"), str(junit), *options]
+    return subprocess.run(argv, env={**kept, **own}, capture_output=True, text=True, check=False, timeout=300), junit
+
+
+def test_every_shipped_scenario_would_run_without_any_account_and_nothing_is_written(tmp_path: Path) -> None:
+    began_s = time.monotonic()
+
+    done, junit = nightly(tmp_path, PROJECT / "scenarios")
+
+    took_s = time.monotonic() - began_s
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert took_s < LIMIT_S
+    assert [row.name for row in tmp_path.iterdir()] == ["nightly.xml"]
+    suites = ET.parse(junit).getroot().findall("testsuite")  # noqa: S314 - our own file
+    assert sorted(suite.attrib["name"] for suite in suites) == sorted(path.stem for path in SHIPPED)
+    assert "there are no credentials for aliyun here" in done.stdout
+
+
+def test_a_missing_playbook_turns_it_red_and_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "scenarios"
+    shutil.copytree(PROJECT / "scenarios", broken)
+    (tmp_path / "home").mkdir()
+    file = broken / "aws-region-outage.yaml"
+    file.write_text(file.read_text().replace("rejoin_postgres.yml", "rejoin_postgre.yml"))
+
+    done, junit = nightly(tmp_path / "home", broken)
+
+    assert done.returncode == 3
+    [failure] = ET.parse(junit).getroot().iter("failure")  # noqa: S314 - our own file
+    assert "rejoin_postgre.yml" in (failure.attrib.get("message") or "") + (failure.text or "")
+    assert "aws-region-outage.yaml: 6 of 9 phases would run, 1 refusal(s)" in done.stdout
+
+
+def test_what_is_lacking_is_an_error_when_it_must_not_be(tmp_path: Path) -> None:
+    done, _ = nightly(tmp_path, PROJECT / "scenarios" / "aws-region-outage.yaml", "--strict")
+
+    assert done.returncode == 3
+    assert "refused: outage.blackhole" in done.stdout
+    assert "[F044] there are no credentials for aws here" in done.stdout
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_scenario_has_a_real_way_home_and_a_budget_for_every_phase(path: Path) -> None:
+    plan = open_scenario(path).plan
+
+    assert all(phase.budget_s is not None for phase in plan.all_phases() if phase.steps)
+    home = {step.kind for phase in plan.failback for step in phase.steps}
+    gone = {step.kind for phase in plan.phases for step in phase.steps}
+    assert "outage.restore" in home or not {"outage.isolate", "outage.stop"} & gone
+    assert "dns.switch" in home or "dns.switch" not in gone
+    assert "terraform.destroy" in home or "terraform.apply" not in gone
+    assert {"ansible.play"} & home or "database.promote" not in gone
