@@ -75,6 +75,10 @@ def rehearsal_world(settings: Settings, plan: Plan) -> RehearsedWorld:
 
         live = RoutedRehearsal(settings, plan)
         return RehearsedWorld(**{**shared, **live.roles}, assume=live.assume)
+    return _sandbox_world(settings, plan, shared)
+
+
+def _sandbox_world(settings: Settings, plan: Plan, shared: Mapping[str, Any]) -> RehearsedWorld:
     from drill.adapters.terraform import TerraformCli
     from drill.sandbox.blueprint import Blueprint, BlueprintDns
     from drill.sandbox.ground import SandboxFence, SandboxGround, SandboxOutage
