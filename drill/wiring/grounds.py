@@ -38,7 +38,7 @@ def open_routed_grounds(settings: Settings, plan: Plan, *, drill: str) -> Ground
     ground = ground_of(settings, plan, secrets, watch=watch, sandbox=sandbox)
     kept = open_artifacts(settings)
     ansible = AnsibleRunner(settings.project / "playbooks", settings.mark(), lambda name, content: _keep(kept.put(drill, name, content)))
-    world = routed_world(settings, plan, Ingredients(plan, secrets, ansible, ground, sandbox))
+    world = routed_world(settings, plan, Ingredients(plan, secrets, ansible, ground, settings.home, sandbox))
     post = _post(settings, plan, secrets)
 
     def warm() -> None:
@@ -53,6 +53,7 @@ def open_routed_grounds(settings: Settings, plan: Plan, *, drill: str) -> Ground
 def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltWorld:
     """Every role of the plan, each site's and each zone's by its provider."""
     from drill.adapters.propagation import DnsPropagation
+    from drill.wiring.own_grounds import open_own
 
     by_provider = {provider: roles_of(provider, made_of) for provider in {site.provider for site in plan.sites}}
     return BuiltWorld(
@@ -65,6 +66,7 @@ def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltW
         terraform=open_terraform(settings),
         probes=resolved_probes(plan, made_of.ground, resolver_of(plan)),
         clock=SystemClock(),
+        own=open_own(settings, made_of.secrets),
         levers=levers_of(plan, made_of),
         outages={way: RoutedOutage(by_site) for way, by_site in outages_of(plan, by_provider).items()},
     )

@@ -64,7 +64,7 @@ class RoutedRehearsal:
     def __init__(self, settings: Settings, plan: Plan) -> None:
         secrets = _Unset(EnvironmentSecrets(settings.secrets_file))
         ground = ground_of(settings, plan, secrets, watch=None, sandbox=None)
-        made_of = Ingredients(plan, secrets, RehearsedAnsible(settings.project / "playbooks"), ground)
+        made_of = Ingredients(plan, secrets, RehearsedAnsible(settings.project / "playbooks"), ground, settings.home)
         self._plan = plan
         self._cut: set[str] = set()
         self._zones = {zone.id: ReadingDns(dns_of(zone, made_of), _zone_lacks(zone, secrets)) for zone in plan.zones}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from drill.model.plan import Plan, Site, Zone
 from drill.model.ports import Ansible, Dns, Fence, Ground, Lever, Outage, Secrets
-from drill.wiring.endpoints import aws_endpoint
+from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint
 from drill.wiring.routed import Absent, address_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Ingredients:
     secrets: Secrets
     ansible: Ansible
     ground: Ground
+    home: Path
     sandbox: Sandbox | None = None
 
     def sites(self, provider: str) -> list[Site]:
@@ -111,6 +113,17 @@ def _rfc2136(zone: Zone, made_of: Ingredients) -> Dns:
     return Rfc2136Dns(zone.id, address_of(primary), key, [address_of(server) for server in zone.servers] or None)
 
 
+def _alidns(zone: Zone, made_of: Ingredients) -> Dns:
+    from drill.adapters.dns_alidns import AlidnsDns
+    from drill.adapters.dns_alidns_calls import AlidnsCalls
+    from drill.adapters.file_locks import FileLocks
+    from drill.adapters.sms_aliyun_sdk import Account
+
+    at = alibaba_endpoint("alidns", "alidns.cn-hangzhou.aliyuncs.com")
+    servers = [address_of(server) for server in zone.servers] or None
+    return AlidnsDns(zone.id, AlidnsCalls(Account(at.host, at.protocol, "", "")), FileLocks(made_of.home / "locks"), servers)
+
+
 def _sandbox_dns(_zone: Zone, made_of: Ingredients) -> Dns:
     from drill.adapters.dns_route53 import Route53Dns
 
@@ -123,6 +136,7 @@ def _sandbox_dns(_zone: Zone, made_of: Ingredients) -> Dns:
 
 _ZONES: Final[Mapping[str, Callable[[Zone, Ingredients], Dns]]] = {
     "route53": _route53,
+    "alidns": _alidns,
     "rfc2136": _rfc2136,
     "sandbox": _sandbox_dns,
 }
