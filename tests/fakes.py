@@ -90,6 +90,8 @@ class FakePropagation:
         self._first_new_s = first_new_s
         self._settled_s = settled_s
         self.lagging = list(lagging)
+        self.stale_s: dict[str, float] = {}
+        """How long a cache keeps the old answer beyond its life."""
         self.watched: list[tuple[RecordSet, RecordSet, Agreement]] = []
 
     def watch(
@@ -103,7 +105,7 @@ class FakePropagation:
         on_change: Callable[[ServerAnswers], None],
     ) -> PropagationResult:
         self.watched.append((after, before, agreement))
-        rows = [self._row(f"{address}:{port}", after, before, agreement) for address, port in servers]
+        rows = [self._row(f"{address}:{port}", after, before, agreement) for address, port in (*servers, *agreement.caches)]
         for row in rows:
             on_change(replace(row, in_a_row=min(row.in_a_row, 1)))
         return PropagationResult(tuple(rows))
@@ -112,6 +114,7 @@ class FakePropagation:
         if server in self.lagging:
             return ServerAnswers(server, state="old", values=before.values, authoritative=True, last_old_s=agreement.within_s)
         new = ServerAnswers(server, state="new", values=after.values, authoritative=True, in_a_row=agreement.need)
+        new = replace(new, stale_beyond_ttl_s=self.stale_s.get(server, 0.0))
         return replace(new, first_new_s=self._first_new_s, settled_s=self._settled_s)
 
 

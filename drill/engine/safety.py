@@ -81,6 +81,17 @@ def budget_warnings(plan: Plan, critical: CriticalPath) -> list[str]:
     return found
 
 
+def lever_warnings(effects: Effects) -> list[str]:
+    """Steps that need a provider's control plane, which may be gone together with the region."""
+    return [
+        f"'{step}' moves '{row.target}' by its provider's control plane, which may be gone with the region in the real event."
+        " Levers of the data plane are health checks that switch by themselves, and routing controls."
+        for step, rows in effects.items()
+        for row in rows
+        if "control-plane" in row.marks
+    ]
+
+
 def _unfenced(plan: Plan, marks: Mapping[str, frozenset[str]]) -> Iterator[Violation]:
     drill = {phase.id for phase in plan.phases}
     for step in plan.steps():

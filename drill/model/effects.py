@@ -46,4 +46,4 @@ class Effect(BaseModel):
     undo: str = "none"
     """How it is taken back: `automatic`, `failback`, `rebuild` or `none`."""
     marks: frozenset[str] = frozenset()
-    """What safety rules look at: `fence`, `promote`, `outage`, `dns`, `data`, `destroy`."""
+    """What safety rules look at: `fence`, `promote`, `outage`, `dns`, `data`, `destroy`; `control-plane` is warned of."""

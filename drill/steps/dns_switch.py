@@ -5,19 +5,29 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs, Verb
-from drill.model.errors import Fatal, Retryable
-from drill.model.ports import Attempt, RecordSet, World
-from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
+from drill.model.errors import Fatal
+from drill.model.ports import Attempt, NameFacts, RecordSet, World
 from drill.steps.base import Params, Step
-
-TTL_LIMIT_S = 300
-"""A name that resolvers may keep longer than five minutes cannot carry a drill's traffic: nobody would follow in time."""
+from drill.steps.dns_spread import (
+    TTL_LIMIT_S,
+    Change,
+    agreement_of,
+    dissent,
+    endpoint,
+    from_json,
+    in_words,
+    switchable_ttl,
+    to_json,
+    wait_out,
+    watch,
+)
 
 _READY_S = 5.0
 
@@ -29,10 +39,9 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _switchable_ttl(ttl_s: float) -> float:
-    if ttl_s % 1 or not 1 <= ttl_s <= TTL_LIMIT_S:
-        raise ValueError(f"a TTL is whole seconds, from 1s to {format_duration(TTL_LIMIT_S)} (longer, and users stay at the lost site)")
-    return ttl_s
+def _resolver(text: str) -> str:
+    endpoint(text)
+    return text
 
 
 class DnsSwitchParams(Params):
@@ -49,10 +58,22 @@ class DnsSwitchParams(Params):
         WithJsonSchema({"type": ["array", "string", "null"], "items": {"type": "string"}, "minItems": 1}),
         Field(description="Addresses, or one host name; without them, the addresses the site is known by."),
     ] = None
-    ttl: Annotated[Duration, AfterValidator(_switchable_ttl)]
+    ttl: Annotated[Duration, AfterValidator(switchable_ttl)]
     answers_in_a_row: Annotated[int, Field(ge=1, le=100)] = 3
     within: Annotated[Duration, Field(gt=0)] = 60.0
     every: Annotated[Duration, Field(gt=0)] = 0.2
+    window: Annotated[
+        Duration | None,
+        Field(gt=0, description=f"The longest life of the present answer that the traffic phase can wait out (default {TTL_LIMIT_S}s)."),
+    ] = None
+    lower_ttl_first: Annotated[
+        bool,
+        Field(description="Lower the TTL and wait the old one out before moving: for a planned move; before an outage use dns.lower_ttl."),
+    ] = False
+    resolvers: Annotated[
+        tuple[Annotated[str, AfterValidator(_resolver)], ...],
+        Field(description="Resolvers to watch too: address or address:port."),
+    ] = ()
 
 
 class DnsSwitch(Step[DnsSwitchParams]):
@@ -66,12 +87,13 @@ class DnsSwitch(Step[DnsSwitchParams]):
 
     def ready(self, params: DnsSwitchParams, world: World) -> list[str]:
         present = world.dns.read(params.name, _type_of(_wanted_values(params, world), params) or "A")
-        trouble = [f"{params.name} {fault}" for fault in (_long_lived(present), _misplaced(params, world, present)) if fault]
-        agreement = Agreement(need=1, every_s=params.every, within_s=_READY_S)
+        faults = (_long_lived(present, params), _misplaced(params, world, present), _too_short(params, world.dns.facts(params.name)))
+        trouble = [f"{params.name} {fault}" for fault in faults if fault]
+        agreement = agreement_of(1, params.every, _READY_S)
         servers = world.dns.servers(params.name)
         seen = world.propagation.watch(servers, present, present, agreement=agreement, stopping=lambda: False, on_change=lambda _: None)
         if not seen.settled:
-            trouble.append(f"not every server of {params.name} answers {', '.join(present.values)}: {_dissent(seen)}")
+            trouble.append(f"not every server of {params.name} answers {', '.join(present.values)}: {dissent(seen)}")
         return trouble
 
     def preview(self, params: DnsSwitchParams, world: World) -> list[Effect]:
@@ -83,7 +105,10 @@ class DnsSwitch(Step[DnsSwitchParams]):
         target = ", ".join(wanted) if rtype else "what is known after apply"
         site = f"{params.from_} -> {params.to}" if params.from_ else f"to {params.to}"
         detail = f"{site}: {', '.join(present.values)} -> {target}, TTL {present.ttl_s}s -> {format_duration(params.ttl)}"
-        return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="automatic", marks=self.marks)]
+        facts = world.dns.facts(params.name)
+        detail += f", by the control plane of {facts.provider}" if facts.reach == "control-plane" else ""
+        marks = self.marks | ({"control-plane"} if facts.reach == "control-plane" else set())
+        return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="automatic", marks=marks)]
 
     def foresee(self, params: DnsSwitchParams, world: World) -> Outputs:
         wanted = list(_wanted_values(params, world))
@@ -91,45 +116,69 @@ class DnsSwitch(Step[DnsSwitchParams]):
 
     def run(self, params: DnsSwitchParams, world: World, attempt: Attempt) -> Outputs:
         before, after = _decide(params, world, attempt)
+        lowered_s = _lower_first(params, world, attempt, before=before, after=after)
         started_s = world.clock.mono_s()
-        world.dns.swap(before, after)
+        world.dns.swap(world.dns.read(before.name, before.type) if lowered_s else before, after)
         api_s = round(world.clock.mono_s() - started_s, 3)
-        attempt.progress("api acknowledged", detail=f"{_words(before)} -> {_words(after)}", took_s=api_s)
-        result, lead_s = _watch(params, world, attempt, before=before, after=after, since_s=started_s)
+        attempt.progress("api acknowledged", detail=f"{in_words(before)} -> {in_words(after)}", took_s=api_s)
+        left = replace(before, ttl_s=after.ttl_s) if lowered_s else before
+        spread = _spread(params, world, attempt, Change(left, after, started_s))
         return {
             "before": list(before.values),
             "after": list(after.values),
             "values": list(after.values),
             "ttl_s": after.ttl_s,
-            "servers": [row.server for row in result.servers],
             "api_s": api_s,
-            "first_new_s": round((result.first_new_s or 0.0) + lead_s, 3),
-            "settled_s": round((result.settled_s or 0.0) + lead_s, 3),
+            "reach": world.dns.facts(params.name).reach,
+            **({"waited_old_ttl_s": lowered_s} if lowered_s else {}),
+            **spread,
         }
 
     def undo(self, params: DnsSwitchParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
-        found, written = _from_json(undo["before"]), _from_json(undo["after"])
+        found, written = from_json(undo["before"]), from_json(undo["after"])
         started_s = world.clock.mono_s()
         try:
             world.dns.swap(written, found)
         except Fatal as refused:
             if refused.code != "A220":
                 raise
-            present = world.dns.read(found.name, found.type)
-            raise Fatal(
-                f"{found.name} holds {_words(present)}; the drill wrote {_words(written)} over {_words(found)}.",
-                code="A227",
-                fix="Somebody else has moved it: decide by hand which of the three is right.",
-            ) from refused
-        attempt.progress("rolled back", detail=f"{_words(written)} -> {_words(found)}")
-        _watch(params, world, attempt, before=written, after=found, since_s=started_s)
+            _restore_halfway(world, found, written, refused)
+        attempt.progress("rolled back", detail=f"{in_words(written)} -> {in_words(found)}")
+        _spread(params, world, attempt, Change(written, found, started_s))
+
+
+def _restore_halfway(world: World, found: RecordSet, written: RecordSet, refused: Fatal) -> None:
+    """The way back from a name whose TTL the drill has lowered. Raises: Fatal: somebody else moved it (A227)."""
+    present = world.dns.read(found.name, found.type)
+    if present.ttl_s != written.ttl_s or set(present.values) not in (set(found.values), set(written.values)):
+        raise Fatal(
+            f"{found.name} holds {in_words(present)}; the drill wrote {in_words(written)} over {in_words(found)}.",
+            code="A227",
+            fix="Somebody else has moved it: decide by hand which of the three is right.",
+        ) from refused
+    world.dns.swap(present, found)
+
+
+def _lower_first(params: DnsSwitchParams, world: World, attempt: Attempt, *, before: RecordSet, after: RecordSet) -> float:
+    """Lower the TTL and wait until nobody may hold the old answer; returns the seconds waited. Raises: as `wait_out`."""
+    if not params.lower_ttl_first or before.ttl_s <= after.ttl_s:
+        return 0.0
+    if _same(world.dns.read(before.name, before.type), after.values, after.ttl_s):
+        return 0.0  # a try before this one has moved it
+    world.dns.swap(before, replace(before, ttl_s=after.ttl_s, raw=None))
+    return wait_out(world, attempt, before, ttl_s=after.ttl_s)
+
+
+def _spread(params: DnsSwitchParams, world: World, attempt: Attempt, change: Change) -> dict[str, Any]:
+    agreement = agreement_of(params.answers_in_a_row, params.every, params.within)
+    return watch(world, attempt, change, agreement=agreement, resolvers=params.resolvers).outputs()
 
 
 def _decide(params: DnsSwitchParams, world: World, attempt: Attempt) -> tuple[RecordSet, RecordSet]:
     """What to replace by what, decided once: after a crash the name may hold our own new values, which are nobody's old ones."""
     registered = attempt.registered_undo()
     if registered is not None:
-        return _from_json(registered["before"]), _from_json(registered["after"])
+        return from_json(registered["before"]), from_json(registered["after"])
     wanted = _wanted_values(params, world)
     rtype = _type_of(wanted, params)
     if rtype is None:
@@ -145,7 +194,7 @@ def _decide(params: DnsSwitchParams, world: World, attempt: Attempt) -> tuple[Re
     if fault:
         raise Fatal(f"{params.name} {fault}.", code="A226", fix="See who moved it; correct `from`, or put the name back first.")
     after = RecordSet(before.name, rtype, int(params.ttl), wanted)
-    attempt.register_undo({"before": _to_json(before), "after": _to_json(after)})
+    attempt.register_undo({"before": to_json(before), "after": to_json(after)})
     return before, after
 
 
@@ -180,12 +229,20 @@ def _same(present: RecordSet, values: tuple[str, ...], ttl_s: float) -> bool:
     return set(present.values) == set(values) and present.ttl_s == ttl_s
 
 
-def _long_lived(present: RecordSet) -> str:
+def _long_lived(present: RecordSet, params: DnsSwitchParams) -> str:
     """What is wrong with a name that users would go on finding at the lost site; empty when nothing is."""
-    if present.ttl_s <= TTL_LIMIT_S:
+    limit_s = params.window or TTL_LIMIT_S
+    if present.ttl_s <= limit_s or params.lower_ttl_first:
         return ""
-    limit = format_duration(TTL_LIMIT_S)
+    limit = format_duration(limit_s)
     return f"has a TTL of {format_duration(present.ttl_s)}: lower it to at most {limit}, and let the old one pass, before the drill"
+
+
+def _too_short(params: DnsSwitchParams, facts: NameFacts) -> str:
+    """What is wrong with a TTL the provider does not allow; empty when nothing is."""
+    if params.ttl >= facts.min_ttl_s:
+        return ""
+    return f"cannot get a TTL of {format_duration(params.ttl)}: {facts.provider} allows no less than {format_duration(facts.min_ttl_s)}"
 
 
 def _misplaced(params: DnsSwitchParams, world: World, present: RecordSet) -> str:
@@ -195,55 +252,4 @@ def _misplaced(params: DnsSwitchParams, world: World, present: RecordSet) -> str
     expected = {str(address) for address in world.ground.attributes(params.from_).get("addresses", ())}
     if not expected or expected & set(present.values):
         return ""
-    return f"holds {_words(present)}, none of which belongs to '{params.from_}'"
-
-
-def _watch(
-    params: DnsSwitchParams, world: World, attempt: Attempt, *, before: RecordSet, after: RecordSet, since_s: float
-) -> tuple[PropagationResult, float]:
-    """Wait until every server agrees; returns what they said and how long after `since_s` the watch began.
-
-    Raises: Retryable: they did not agree in time (A121).
-    """
-    lead_s = world.clock.mono_s() - since_s
-    announced: set[str] = set()
-
-    def tell(row: ServerAnswers) -> None:
-        if row.state == "new" and row.in_a_row == 1 and "first" not in announced and row.first_new_s is not None:
-            announced.add("first")
-            attempt.progress("first new answer", detail=row.server, took_s=round(row.first_new_s + lead_s, 3))
-        elif row.state not in {"new", "silent"} and row.flips:
-            attempt.progress("went back", detail=f"{row.server}: {', '.join(row.values) or 'no such name'}")
-
-    within_s = min(params.within, max(0.0, attempt.remaining_s()))
-    agreement = Agreement(need=params.answers_in_a_row, every_s=params.every, within_s=within_s)
-    servers = world.dns.servers(params.name)
-    result = world.propagation.watch(servers, after, before, agreement=agreement, stopping=attempt.stopping, on_change=tell)
-    if not result.settled:
-        raise Retryable(
-            f"{params.name} was changed, but not every server says so {agreement.need} times in a row: {_dissent(result)}.",
-            code="A121",
-            fix="See why those servers lag or do not answer; trying again goes on watching.",
-        )
-    detail = f"{len(result.servers)} server(s), {agreement.need} answers in a row each"
-    attempt.progress("settled", detail=detail, took_s=round((result.settled_s or 0.0) + lead_s, 3))
-    return result, lead_s
-
-
-def _dissent(result: PropagationResult) -> str:
-    rows = [row for row in result.servers if row.settled_s is None]
-    return (
-        "; ".join(f"{row.server} {row.state} {', '.join(row.values) or row.error}".strip() for row in rows) or "there is no server to ask"
-    )
-
-
-def _words(record: RecordSet) -> str:
-    return f"{', '.join(record.values) or 'nothing'} (TTL {record.ttl_s}s)"
-
-
-def _to_json(record: RecordSet) -> dict[str, Any]:
-    return {"name": record.name, "type": record.type, "ttl_s": record.ttl_s, "values": list(record.values), "raw": record.raw}
-
-
-def _from_json(row: Mapping[str, Any]) -> RecordSet:
-    return RecordSet(row["name"], row["type"], row["ttl_s"], tuple(row["values"]), raw=row["raw"])
+    return f"holds {in_words(present)}, none of which belongs to '{params.from_}'"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.engine.compile import compile_plan
-from drill.engine.safety import Violation, budget_warnings, losing_phases, unsafe_effects, violations
+from drill.engine.safety import Violation, budget_warnings, lever_warnings, losing_phases, unsafe_effects, violations
 from drill.model.critical import critical_path
 from drill.model.effects import Effect, Verb
 from drill.model.plan import Mode, Plan
@@ -139,3 +139,12 @@ def test_budgets_that_do_not_fit_the_objective_are_warned_about_with_and_without
     assert _warnings("61s")[0] == "the budgets of outage -> after add up to 1m1s, more than the RTO of 1m."
     assert _warnings("31s")[0] == "the budgets fit the RTO of 1m, but with every gate answered at its limit they add up to 1m1s."
     assert _warnings("30s") == ["'after' has no budget: it counts as no time here."]
+
+
+def test_a_lever_of_the_control_plane_is_warned_of_by_name() -> None:
+    lever = Effect(verb=Verb.UPDATE, target="shop.example.com", marks=frozenset({"dns", "control-plane"}))
+    plain = Effect(verb=Verb.UPDATE, target="other.example.com", marks=frozenset({"dns"}))
+
+    (warning,) = lever_warnings({"traffic.switch": [lever, plain]})
+
+    assert warning.startswith("'traffic.switch' moves 'shop.example.com' by its provider's control plane")
