@@ -109,6 +109,50 @@ def test_all_weighted_record_sets_of_a_name_are_the_lock_and_come_back_byte_for_
     assert json.dumps(dns.read(name).raw, sort_keys=True) == json.dumps(before.raw, sort_keys=True)
 
 
+def test_weights_move_step_by_step_and_come_back_byte_for_byte(dns_process: DnsProcess, vendor: Any) -> None:
+    name = "steps.drill.test"
+    sets = [weighted(name, "primary", "127.0.1.1", 100), weighted(name, "standby", "127.0.2.1", 0)]
+    create = [{"Action": "CREATE", "ResourceRecordSet": one} for one in sets]
+    vendor.change_resource_record_sets(HostedZoneId=dns_process.zone_id, ChangeBatch={"Changes": create})
+    dns = dns_process.route53()
+    found = dns.read(name)
+    assert (found.values, found.weights) == (("127.0.1.1", "127.0.2.1"), (100, 0))
+
+    seen = []
+    for weights in ((90, 10), (50, 50), (0, 100)):
+        dns.swap(dns.read(name), RecordSet(name, "A", 1, found.values, weights=weights))
+        seen.append(dns.read(name).weights)
+    dns.swap(dns.read(name), found)
+
+    assert seen == [(90, 10), (50, 50), (0, 100)]
+    assert dns.read(name) == found
+
+
+@pytest.mark.parametrize("weights", [(0, 0), (256, 1), (-1, 5)])
+def test_weights_the_service_does_not_know_are_refused(dns_process: DnsProcess, vendor: Any, weights: tuple[int, ...]) -> None:
+    name = f"odd{weights[0]}.drill.test"
+    sets = [weighted(name, "primary", "127.0.1.1", 100), weighted(name, "standby", "127.0.2.1", 1)]
+    create = [{"Action": "CREATE", "ResourceRecordSet": one} for one in sets]
+    vendor.change_resource_record_sets(HostedZoneId=dns_process.zone_id, ChangeBatch={"Changes": create})
+    dns = dns_process.route53()
+    before = dns.read(name)
+
+    with pytest.raises(Fatal) as caught:
+        dns.swap(before, RecordSet(name, "A", 1, before.values, weights=weights))
+
+    assert (caught.value.code, dns.read(name)) == ("A226", before)
+
+
+def test_a_plain_name_cannot_be_weighed(dns_process: DnsProcess) -> None:
+    dns = dns_process.route53()
+    before = dns.read(NAMES[5])
+
+    with pytest.raises(Fatal) as caught:
+        dns.swap(before, RecordSet(before.name, "A", 1, before.values, weights=(10,)))
+
+    assert (caught.value.code, before.weights) == ("A226", ())
+
+
 def test_a_change_of_a_weight_alone_is_noticed(dns_process: DnsProcess, vendor: Any) -> None:
     name = "split.drill.test"
     create = [{"Action": "CREATE", "ResourceRecordSet": weighted(name, "primary", "127.0.1.1", 100)}]
