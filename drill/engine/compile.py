@@ -155,7 +155,7 @@ class _Compiler:
             retries=form.retries,
             on_failure=form.on_failure,
             skip=form.skip,
-            resume=kind.resume,
+            resume=kind.resume_with(form.params),
             no_return=kind.no_return,
         )
 

@@ -8,6 +8,21 @@ from typing import Any, Protocol
 from drill.model.events import Fact, Kind
 from drill.model.ports_ground import DatabaseAccess, Dns, Fence, Ground, GuardRunner, Outage, ProbeRunner, Propagation, RecordSet, Sample
 from drill.model.ports_inbox import Inbox, Kept
+from drill.model.ports_own import (
+    Answered,
+    Call,
+    Command,
+    Commands,
+    ConfigPlace,
+    Configs,
+    Databases,
+    Ended,
+    HttpCalls,
+    KafkaAccess,
+    OwnGround,
+    PartitionEnd,
+    Queues,
+)
 from drill.model.ports_people import Audited, Auditor, InboundMessage, Messenger, OutboundMessage, Receipt, ReplySource, SendResult
 from drill.model.ports_record import Artifacts, Clock, Journal, Secrets
 from drill.model.ports_tools import Ansible, PlayResult, TaskEvent, Terraform, TerraformChange, TerraformEvent, TerraformPlan, Workspace
@@ -15,19 +30,29 @@ from drill.model.ports_traffic import Lever, Levers, NameFacts, Steering
 
 __all__ = [
     "Ansible",
+    "Answered",
     "Artifacts",
     "Attempt",
     "Audited",
     "Auditor",
+    "Call",
     "Clock",
+    "Command",
+    "Commands",
+    "ConfigPlace",
+    "Configs",
     "DatabaseAccess",
+    "Databases",
     "Dns",
+    "Ended",
     "Fence",
     "Ground",
     "GuardRunner",
+    "HttpCalls",
     "InboundMessage",
     "Inbox",
     "Journal",
+    "KafkaAccess",
     "Kept",
     "Lever",
     "Levers",
@@ -35,9 +60,12 @@ __all__ = [
     "NameFacts",
     "Outage",
     "OutboundMessage",
+    "OwnGround",
+    "PartitionEnd",
     "PlayResult",
     "ProbeRunner",
     "Propagation",
+    "Queues",
     "Receipt",
     "RecordSet",
     "ReplySource",
@@ -91,6 +119,9 @@ class World(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def own(self) -> OwnGround: ...
 
 
 class Attempt(Protocol):

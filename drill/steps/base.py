@@ -42,6 +42,12 @@ class Step(ABC, Generic[P]):
     default_timeout_s: ClassVar[float] = 600.0
     marks: ClassVar[frozenset[str]] = frozenset()
     """Marks that its effects carry, known before any preview: `fence`, `promote`, `outage`, `dns`, `data`, `destroy`."""
+    by_hand: ClassVar[bool] = False
+    """A person does it: they are asked as at a gate, and it runs when they have said that it is done. Parameters as of `manual`."""
+
+    def resume_with(self, params: Mapping[str, Any]) -> Resume:
+        """What to do with one that has these parameters, as they are written, when the engine died while it ran."""
+        return self.resume
 
     def ready(self, params: P, world: World) -> list[str]:
         """What stands in the way of this step, seen before the drill touches anything; read-only. Empty: nothing."""

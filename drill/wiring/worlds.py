@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drill.adapters.clock import SystemClock
 from drill.adapters.levers import NamedLevers
+from drill.adapters.own_rehearsed import rehearsed_own
 from drill.engine.expressions import render
 from drill.model.errors import PreflightFailed
 from drill.model.plan import Plan, Probe
@@ -22,6 +23,7 @@ from drill.model.ports import (
     Levers,
     Messenger,
     Outage,
+    OwnGround,
     ProbeRunner,
     Propagation,
     ReplySource,
@@ -51,6 +53,7 @@ class BuiltWorld:
     probes: ProbeRunner
     clock: Clock
     levers: Levers = field(default_factory=lambda: NamedLevers({}))
+    own: OwnGround = field(default_factory=rehearsed_own)
     outages: Mapping[str, Outage] = field(default_factory=dict)
 
 
@@ -158,6 +161,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
     from drill.adapters.dns_route53 import Route53Dns
     from drill.adapters.propagation import DnsPropagation
     from drill.sandbox.ground import SandboxFence, SandboxGround, SandboxOutage
+    from drill.wiring.own_grounds import open_own
 
     regions = {site.id: site.region for site in plan.sites}
     details = sandbox.details
@@ -178,6 +182,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
         terraform=open_terraform(settings),
         probes=probes,
         clock=SystemClock(),
+        own=open_own(settings, secrets),
     )
 
     def warm() -> None:
