@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from drill.adapters.ansible_leftovers import private_directory
 from drill.adapters.terraform_binary import terraform_argv
-from drill.adapters.terraform_events import Teller, failure_of, outputs_of, plan_of
+from drill.adapters.terraform_events import Teller, failure_of, outputs_of
 from drill.adapters.terraform_lost import close_log, made_without_trace, note_for_a_person, noted
 from drill.adapters.terraform_module import Laid, find_laid, lay
 from drill.adapters.terraform_orphans import RunRecord
+from drill.adapters.terraform_plan import plan_of
 from drill.adapters.terraform_process import Command, Ended
 from drill.adapters.terraform_state import State, read_state, remember_state
 from drill.model.errors import Fatal, Retryable

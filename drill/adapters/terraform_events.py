@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from drill.adapters.terraform_process import Ended
 from drill.model.errors import Fatal, Retryable
-from drill.model.ports import TerraformChange, TerraformEvent, TerraformPlan
+from drill.model.ports import TerraformEvent
 
 _TOLD: Final = frozenset({"apply_start", "apply_complete", "apply_errored", "provision_complete", "resource_drift"})
 _Known = tuple[type[Fatal] | type[Retryable], str, str, str]
@@ -50,39 +50,6 @@ class Teller:
             self._begun[what] = at
         begun = self._begun.pop(what, None) if kind in {"apply_complete", "apply_errored"} else None
         return round((at - begun).total_seconds(), 3) if begun else None
-
-
-def plan_of(shown: Ended, sha256: str) -> TerraformPlan:
-    """The plan that `show` printed; values that are sensitive are left out. Raises: Fatal: it printed none (A241)."""
-    found = next((event for event in shown.events if "format_version" in event), None)
-    if found is None:
-        raise Fatal("terraform show printed no plan.", code="A241", fix="Run it by hand in the workspace.")
-    changes = [
-        TerraformChange(row["address"], row["type"], tuple(row["change"]["actions"]), _open_values(row["change"]))
-        for row in found.get("resource_changes", ())
-        if row.get("mode") == "managed" and row["change"]["actions"] != ["no-op"]
-    ]
-    outputs = {
-        name: row["after"]
-        for name, row in found.get("output_changes", {}).items()
-        if row["actions"] != ["delete"]
-        and "after" in row
-        and not _any_true(row.get("after_unknown"))
-        and not _any_true(row.get("after_sensitive"))
-    }
-    return TerraformPlan(tuple(changes), sha256, outputs)
-
-
-def _open_values(change: Mapping[str, Any]) -> Mapping[str, Any]:
-    after, sensitive = change.get("after") or {}, change.get("after_sensitive") or {}
-    if sensitive is True:
-        return {}
-    return {name: value for name, value in after.items() if not _any_true(sensitive.get(name))}
-
-
-def _any_true(mask: object) -> bool:
-    below = mask.values() if isinstance(mask, Mapping) else mask if isinstance(mask, list) else ()
-    return mask is True or any(map(_any_true, below))
 
 
 def outputs_of(applied: Ended) -> dict[str, Any]:

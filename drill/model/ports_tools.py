@@ -62,21 +62,36 @@ class TerraformEvent:
 
 @dataclass(frozen=True)
 class TerraformChange:
-    """One resource a plan would change."""
+    """One resource a plan would change.
+
+    `unknown` is Terraform's mask of values that are known only after apply, `hidden` names those that are sensitive and left out of
+    `before` and `after`; `provider` is its full address.
+    """
 
     address: str
     type: str
     actions: tuple[str, ...]
     after: Mapping[str, Any]
+    before: Mapping[str, Any] = field(default_factory=dict)
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    provider: str = ""
+    imported: bool = False
 
 
 @dataclass(frozen=True)
 class TerraformPlan:
-    """A saved plan. `sha256` is of the plan file; `outputs` are those that are known before it is applied and no secret."""
+    """A saved plan. `sha256` is of the plan file; `outputs` are those that are known before it is applied and no secret.
+
+    `regions` holds what each provider configuration says its region is, empty when that cannot be told; `denied` is what the team's own
+    Rego has against the plan.
+    """
 
     changes: tuple[TerraformChange, ...]
     sha256: str
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    regions: Mapping[str, str] = field(default_factory=dict)
+    denied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

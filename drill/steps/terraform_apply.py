@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
+from drill.model.plan_policy import RULES, bounds_of, refuse_broken
 from drill.model.ports import Attempt, TerraformChange, TerraformEvent, Workspace, World
 from drill.steps.base import Params, Step
 
@@ -30,7 +31,7 @@ class TerraformApplyParams(Params):
 
 
 class TerraformApply(Step[TerraformApplyParams]):
-    """Plans, then applies exactly that plan; every resource becomes a progress fact with its time.
+    """Plans, holds the plan to the policy, then applies exactly that plan; every resource becomes a progress fact with its time.
 
     Puts out what the module does, and `created` (addresses of its resources) and `count` (how many they are).
     """
@@ -41,7 +42,10 @@ class TerraformApply(Step[TerraformApplyParams]):
     default_timeout_s: ClassVar[float] = 900.0
 
     def preview(self, params: TerraformApplyParams, world: World) -> list[Effect]:
-        return [_effect(params.site, change) for change in world.terraform.preview(params.module, params.variables).changes]
+        plan = world.terraform.preview(params.module, params.variables)
+        refuse_broken(plan, bounds_of(world.ground.attributes(params.site)))
+        held = Effect(verb=Verb.READ, target=f"{params.site}/policy", detail=f"the plan keeps every rule: {', '.join(RULES)}", count=0)
+        return [*(_effect(params.site, change) for change in plan.changes), held]
 
     def foresee(self, params: TerraformApplyParams, world: World) -> Outputs:
         plan = world.terraform.preview(params.module, params.variables)
@@ -52,27 +56,29 @@ class TerraformApply(Step[TerraformApplyParams]):
         attempt.register_undo({"undo": "destroy", "module": params.module, "site": params.site})
         workspace = Workspace(attempt.drill, attempt.step, params.module, params.variables)
         plan = world.terraform.plan(workspace, stopping=attempt.stopping)
-        attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256)
+        refuse_broken(plan, bounds_of(world.ground.attributes(params.site), attempt.drill))
+        attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, policy=list(RULES))
         outputs = world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
         created = world.terraform.resources(workspace)
         return {**outputs, "created": created, "count": len(created)}
 
     def undo(self, params: TerraformApplyParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
-        destroy(Workspace(attempt.drill, attempt.step, params.module, params.variables), world, attempt)
+        destroy(Workspace(attempt.drill, attempt.step, params.module, params.variables), world, attempt, site=params.site)
 
     def leftovers(self, params: TerraformApplyParams, world: World, drill: str, step: str) -> list[str]:
         left = world.terraform.resources(Workspace(drill, step, params.module, params.variables))
         return [f"{address} of {step} still exists" for address in left]
 
 
-def destroy(workspace: Workspace, world: World, attempt: Attempt) -> list[str]:
+def destroy(workspace: Workspace, world: World, attempt: Attempt, *, site: str) -> list[str]:
     """Destroy everything in a workspace and return what was there.
 
-    Raises: Retryable: Terraform failed (A141). Fatal: something is left although it said it was done (A243).
+    Raises: Retryable: Terraform failed (A141). Fatal: something is left although it said it was done (A243), or is not the drill's (A246).
     """
     before = world.terraform.resources(workspace)
     if before:
         plan = world.terraform.plan(workspace, destroy=True, stopping=attempt.stopping)
+        refuse_broken(plan, bounds_of(world.ground.attributes(site), attempt.drill))
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, addresses=before)
         world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
     left = world.terraform.resources(workspace)

@@ -33,6 +33,6 @@ class TerraformDestroy(Step[TerraformDestroyParams]):
 
     def run(self, params: TerraformDestroyParams, world: World, attempt: Attempt) -> Outputs:
         seen = [address for note in attempt.earlier("planned") for address in note.get("addresses", ())]
-        gone = destroy(Workspace(attempt.drill, params.of, "", {}), world, attempt)
+        gone = destroy(Workspace(attempt.drill, params.of, "", {}), world, attempt, site=params.site)
         every = list(dict.fromkeys([*seen, *gone]))  # a try that was interrupted may have removed some of it already
         return {"destroyed": every, "count": len(every)}

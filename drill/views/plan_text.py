@@ -92,7 +92,7 @@ def _step_lines(step: PlannedStep, depth: int, effects: Sequence[Effect] | None)
     note = f"  [{', '.join(marks)}]" if marks else ""
     yield f"{indent}{'└ ' if depth else '• '}{step.id}  {step.kind}  (≤ {promised(step.timeout_s)}{tries}){note}"
     for effect in effects or ():
-        count = f" ×{effect.count}" if effect.count != 1 else ""
+        count = f" ×{effect.count}" if effect.count > 1 else ""
         detail = f"  {effect.detail}" if effect.detail else ""
         yield f"{indent}    {_VERBS.get(effect.verb, '·')} {effect.verb} {effect.target}{count}{detail}  (undo: {effect.undo})"
     if effects is not None and not effects:

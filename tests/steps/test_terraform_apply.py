@@ -9,13 +9,19 @@ from pydantic import ValidationError
 
 from drill.model.effects import Verb
 from drill.model.errors import Fatal, Retryable
-from drill.model.ports import TerraformEvent, Workspace
+from drill.model.ports import TerraformEvent, Workspace, World
 from drill.steps.base import registry
 from drill.steps.terraform_apply import TerraformApply, TerraformApplyParams, note
-from tests.fakes import FakeAttempt, FakeTerraform, fake_world
+from tests.fakes import FakeAttempt, FakeGround, FakeTerraform, fake_world
 
 ADDRESSES = ('terraform_data.app["b1"]', 'terraform_data.app["b2"]')
+OURS = {"drill": "allowed", "drill-id": "d1"}
 PARAMS = TerraformApplyParams(module="terraform/sites/sandbox", site="standby", variables={"addresses": ["127.0.2.1", "127.0.2.2"]})
+
+
+def a_world(**roles: Any) -> World:
+    """A sandbox's standby and these roles."""
+    return fake_world(ground=FakeGround({"standby": {"region": "b"}}), **roles)
 
 
 def terraform(**more: Any) -> FakeTerraform:
@@ -29,10 +35,11 @@ def test_it_is_found_without_any_other_file_knowing_it() -> None:
 def test_each_resource_is_an_effect_at_its_site_that_is_taken_back_by_itself() -> None:
     fake = terraform()
 
-    effects = TerraformApply().preview(PARAMS, fake_world(terraform=fake))
+    effects = TerraformApply().preview(PARAMS, a_world(terraform=fake))
 
     assert [(effect.verb, effect.target, effect.undo, effect.count) for effect in effects] == [
-        (Verb.CREATE, f"standby/{address}", "automatic", 1) for address in ADDRESSES
+        *((Verb.CREATE, f"standby/{address}", "automatic", 1) for address in ADDRESSES),
+        (Verb.READ, "standby/policy", "none", 0),
     ]
     assert fake.previewed == [(PARAMS.module, PARAMS.variables)]
     assert fake.log == []
@@ -41,10 +48,9 @@ def test_each_resource_is_an_effect_at_its_site_that_is_taken_back_by_itself() -
 @pytest.mark.parametrize(
     ("after", "tags"),
     [
-        ({"tags": {"drill": "allowed"}}, {"drill": "allowed"}),
-        ({"tags_all": {"drill": "allowed", "team": "sre"}, "tags": {}}, {"drill": "allowed", "team": "sre"}),
+        ({"tags": OURS}, OURS),
+        ({"tags_all": {**OURS, "team": "sre"}, "tags": {}}, {**OURS, "team": "sre"}),
         ({"labels": {"size": 2}}, {"size": "2"}),
-        ({"tags": None}, {}),
         ({}, {}),
     ],
 )
@@ -52,12 +58,12 @@ def test_an_effect_carries_the_tags_its_resource_will_have_and_no_others(after: 
     fake = terraform()
     fake.after = after
 
-    assert TerraformApply().preview(PARAMS, fake_world(terraform=fake))[0].tags == tags
+    assert TerraformApply().preview(PARAMS, a_world(terraform=fake))[0].tags == tags
 
 
 def test_its_outputs_are_foreseen_by_the_preview() -> None:
     fake = terraform()
-    world = fake_world(terraform=fake)
+    world = a_world(terraform=fake)
 
     foreseen = TerraformApply().foresee(PARAMS, world)
 
@@ -72,13 +78,13 @@ def test_the_undo_is_written_before_anything_is_planned() -> None:
             fake.log.append(f"undo {undo['undo']}")
             super().register_undo(undo)
 
-    TerraformApply().run(PARAMS, fake_world(terraform=fake), Attempt())
+    TerraformApply().run(PARAMS, a_world(terraform=fake), Attempt())
 
     assert [line.partition(" ")[0] for line in fake.log] == ["undo", "plan", "apply"]
 
 
 def test_it_hands_on_what_the_module_puts_out_and_what_was_built() -> None:
-    outputs = TerraformApply().run(PARAMS, fake_world(terraform=terraform()), FakeAttempt())
+    outputs = TerraformApply().run(PARAMS, a_world(terraform=terraform()), FakeAttempt())
 
     assert outputs == {"addresses": ["127.0.2.1", "127.0.2.2"], "created": list(ADDRESSES), "count": 2}
 
@@ -86,7 +92,7 @@ def test_it_hands_on_what_the_module_puts_out_and_what_was_built() -> None:
 def test_every_resource_becomes_a_fact_when_it_begins_and_when_it_is_done() -> None:
     attempt = FakeAttempt()
 
-    TerraformApply().run(PARAMS, fake_world(terraform=terraform()), attempt)
+    TerraformApply().run(PARAMS, a_world(terraform=terraform()), attempt)
 
     (planned, said), first = attempt.said[0], attempt.said[1:3]
     assert (planned, said["changes"], len(said["plan_sha256"])) == ("planned", 2, 64)
@@ -111,7 +117,7 @@ def test_failures_and_drift_are_facts_and_chatter_is_none(kind: str, words: str 
 def test_a_try_that_failed_half_way_is_finished_by_the_next_one() -> None:
     fake = terraform()
     fake.failure = Retryable("no room", code="A141")
-    world = fake_world(terraform=fake)
+    world = a_world(terraform=fake)
     with pytest.raises(Retryable, match="no room"):
         TerraformApply().run(PARAMS, world, FakeAttempt())
 
@@ -124,7 +130,7 @@ def test_a_try_that_failed_half_way_is_finished_by_the_next_one() -> None:
 
 def test_the_undo_destroys_what_there_is_and_may_be_run_again() -> None:
     fake, attempt = terraform(), FakeAttempt()
-    world = fake_world(terraform=fake)
+    world = a_world(terraform=fake)
     TerraformApply().run(PARAMS, world, attempt)
     assert attempt.undo is not None
 
@@ -137,7 +143,7 @@ def test_the_undo_destroys_what_there_is_and_may_be_run_again() -> None:
 
 def test_an_undo_that_leaves_something_says_what() -> None:
     fake, attempt = terraform(keeps=ADDRESSES[1]), FakeAttempt()
-    world = fake_world(terraform=fake)
+    world = a_world(terraform=fake)
     TerraformApply().run(PARAMS, world, attempt)
 
     with pytest.raises(Fatal, match="b2") as caught:
@@ -148,7 +154,7 @@ def test_an_undo_that_leaves_something_says_what() -> None:
 
 def test_a_second_look_names_what_still_exists() -> None:
     fake, attempt = terraform(), FakeAttempt()
-    world = fake_world(terraform=fake)
+    world = a_world(terraform=fake)
     before = TerraformApply().leftovers(PARAMS, world, attempt.drill, attempt.step)
 
     TerraformApply().run(PARAMS, world, attempt)
@@ -163,3 +169,17 @@ def test_a_second_look_names_what_still_exists() -> None:
 def test_a_secret_cannot_be_a_variable(variables: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"secret:DB.*TF_VAR_name"):
         TerraformApplyParams(module="m", variables=variables)
+
+
+def test_a_plan_that_breaks_the_policy_is_refused_in_its_preview_and_never_applied() -> None:
+    fake = terraform()
+    fake.after = {"tags": None}
+    world = a_world(terraform=fake)
+
+    for act in (lambda: TerraformApply().preview(PARAMS, world), lambda: TerraformApply().run(PARAMS, world, FakeAttempt())):
+        with pytest.raises(Fatal, match=r"b1.*opt-in tag drill = 'allowed'.*b2") as caught:
+            act()
+        assert caught.value.code == "A246"
+
+    assert fake.log == ["plan phase.step"]
+    assert fake.resources(Workspace("d1", "phase.step", "", {})) == []

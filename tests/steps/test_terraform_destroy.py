@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from drill.model.effects import Verb
 from drill.model.errors import Fatal
+from drill.model.ports import World
 from drill.steps.base import registry
 from drill.steps.terraform_apply import TerraformApply, TerraformApplyParams
 from drill.steps.terraform_destroy import TerraformDestroy, TerraformDestroyParams
-from tests.fakes import FakeAttempt, FakeTerraform, fake_world
+from tests.fakes import FakeAttempt, FakeGround, FakeTerraform, fake_world
 
 PARAMS = TerraformDestroyParams(of="rebuild.capacity")
 ADDRESSES = ("terraform_data.a", "terraform_data.b")
 
 
+def a_world(**roles: Any) -> World:
+    """A sandbox's standby and these roles."""
+    return fake_world(ground=FakeGround({"standby": {"region": "b"}}), **roles)
+
+
 def build(fake: FakeTerraform) -> None:
     attempt = FakeAttempt()
     attempt.step = PARAMS.of
-    TerraformApply().run(TerraformApplyParams(module="m"), fake_world(terraform=fake), attempt)
+    TerraformApply().run(TerraformApplyParams(module="m"), a_world(terraform=fake), attempt)
 
 
 def test_it_is_found_without_any_other_file_knowing_it() -> None:
@@ -35,7 +43,7 @@ def test_it_destroys_what_the_other_step_built_and_names_it() -> None:
     fake, attempt = FakeTerraform(*ADDRESSES), FakeAttempt()
     build(fake)
 
-    outputs = TerraformDestroy().run(PARAMS, fake_world(terraform=fake), attempt)
+    outputs = TerraformDestroy().run(PARAMS, a_world(terraform=fake), attempt)
 
     assert outputs == {"destroyed": list(ADDRESSES), "count": 2}
     assert fake.log[2:] == ["plan destroy rebuild.capacity", "apply rebuild.capacity"]
@@ -51,7 +59,7 @@ def test_it_destroys_what_the_other_step_built_and_names_it() -> None:
 def test_run_again_or_for_what_was_never_built_it_has_nothing_to_do() -> None:
     fake = FakeTerraform(*ADDRESSES)
 
-    outputs = TerraformDestroy().run(PARAMS, fake_world(terraform=fake), FakeAttempt())
+    outputs = TerraformDestroy().run(PARAMS, a_world(terraform=fake), FakeAttempt())
 
     assert outputs == {"destroyed": [], "count": 0}
     assert fake.log == []
@@ -62,7 +70,7 @@ def test_what_is_left_in_the_state_fails_the_step() -> None:
     build(fake)
 
     with pytest.raises(Fatal, match=r"terraform_data\.a") as caught:
-        TerraformDestroy().run(PARAMS, fake_world(terraform=fake), FakeAttempt())
+        TerraformDestroy().run(PARAMS, a_world(terraform=fake), FakeAttempt())
 
     assert caught.value.code == "A243"
 
@@ -70,8 +78,8 @@ def test_what_is_left_in_the_state_fails_the_step() -> None:
 def test_what_an_interrupted_try_had_removed_already_counts_too() -> None:
     fake, attempt = FakeTerraform(*ADDRESSES), FakeAttempt()
     build(fake)
-    TerraformDestroy().run(PARAMS, fake_world(terraform=fake), attempt)  # its engine dies before this is written down
+    TerraformDestroy().run(PARAMS, a_world(terraform=fake), attempt)  # its engine dies before this is written down
 
-    outputs = TerraformDestroy().run(PARAMS, fake_world(terraform=fake), attempt)
+    outputs = TerraformDestroy().run(PARAMS, a_world(terraform=fake), attempt)
 
     assert outputs == {"destroyed": list(ADDRESSES), "count": 2}
