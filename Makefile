@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: drill test lint types rules unit faults fuzz bench load scale crash sweep clean install
+.PHONY: drill test lint types rules unit clouds faults fuzz bench load scale crash sweep clean install
 install: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock requirements-terraform.lock pyproject.toml
@@ -61,7 +61,11 @@ scale: install
 
 # The slow tests beside the crash sweep and the faults.
 sweep: install
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m sweep --ignore tests/crash --ignore tests/serving
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m sweep --ignore tests/crash --ignore tests/serving --ignore tests/clouds
+
+# The slow tests of live grounds: both clouds emulated at once, real providers on moto. Before an issue about clouds is closed.
+clouds: install
+	$(BIN)/python -m pytest -m sweep tests/clouds
 
 # Kill, or abort, a whole drill after every single fact and see that it ends as if nothing had happened: scripted, then the real sandbox.
 crash: install

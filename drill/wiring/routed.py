@@ -80,11 +80,23 @@ class RoutedGround(_BySite[Ground]):
         return self.of(site).database(site)
 
     def inventory(self, site: str) -> Mapping[str, Any]:
-        return self.of(site).inventory(site)
+        target = _targets(self.of(site).inventory(site))
+        peers: dict[str, Any] = {}
+        for other, ground in self._roles.items():
+            if other != site:
+                peers |= _targets(ground.inventory(other))
+        return {"all": {"children": {"pg_target": {"hosts": target}, "pg_peer": {"hosts": peers}}}}
 
     def last_primary_lsn(self) -> str:
         said = [ground.last_primary_lsn() for ground in dict.fromkeys(self._roles.values())]
         return next((lsn for lsn in said if lsn), "")
+
+
+def _targets(inventory: Mapping[str, Any]) -> dict[str, Any]:
+    """The hosts a site's own inventory is about, with what it says for all hosts."""
+    everyone = inventory["all"]
+    hosts = everyone["children"]["pg_target"]["hosts"]
+    return {name: {**everyone.get("vars", {}), **own} for name, own in hosts.items()}
 
 
 class RoutedDns:

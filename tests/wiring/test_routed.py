@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal
 from drill.model.plan import Plan, Zone
-from drill.model.ports import Dns, Outage, RecordSet
-from drill.wiring.routed import Absent, RoutedDns, RoutedOutage, address_of
+from drill.model.ports import Dns, Ground, Outage, RecordSet
+from drill.wiring.routed import Absent, RoutedDns, RoutedGround, RoutedOutage, address_of
 from tests.engine.drilling import phase_of, plan_of, step_of
 from tests.fakes import FakeDns
 
@@ -108,3 +108,28 @@ def test_an_address_with_a_port_is_read_back_as_it_was_written(address: Any, por
 
     assert address_of(written) == (str(address), port)
     assert address_of(str(address)) == (str(address), 53)
+
+
+class OneHost:
+    """A ground with one host a site (port Ground, as far as inventories go)."""
+
+    def __init__(self, lsn: str = "") -> None:
+        self.lsn = lsn
+
+    def inventory(self, site: str) -> Mapping[str, Any]:
+        target = {"pg_target": {"hosts": {f"db-{site}": {"pg_data": "/own"}}}, "pg_peer": {"hosts": {}}}
+        return {"all": {"vars": {"ansible_connection": "local", "pg_data": "/all"}, "children": target}}
+
+    def last_primary_lsn(self) -> str:
+        return self.lsn
+
+
+def test_a_site_described_by_one_adapter_has_its_peers_in_the_others() -> None:
+    one, other = cast("Ground", OneHost()), cast("Ground", OneHost("0/2"))
+    ground = RoutedGround({"primary": one, "standby": other})
+
+    groups = ground.inventory("standby")["all"]["children"]
+
+    assert groups["pg_target"]["hosts"] == {"db-standby": {"ansible_connection": "local", "pg_data": "/own"}}
+    assert list(groups["pg_peer"]["hosts"]) == ["db-primary"]
+    assert ground.last_primary_lsn() == "0/2"

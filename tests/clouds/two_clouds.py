@@ -1,0 +1,173 @@
+"""Two emulated clouds over one real ground: what their APIs are told happens to the sandbox's processes, and the probes measure that."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from drill.model.errors import DrillError
+from drill.sandbox.ground import SandboxGround
+from drill.sandbox.layout import REGIONS
+from drill.sandbox.world import Sandbox, take_down
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+NAME: Final = "aliyun-to-aws-region-outage"
+SHOP: Final = "shop.drill.test"
+AWS_REGION, ALIYUN_REGION = "ap-southeast-1", "cn-hangzhou"
+KEYS: Final = {"AWS_ACCESS_KEY_ID": "clouds", "AWS_SECRET_ACCESS_KEY": "clouds-secret", "AWS_DEFAULT_REGION": AWS_REGION}
+_LOOK_EVERY_S: Final = 0.1
+_HERE: Final = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+_ALIVE: Final = [{"Name": "instance-state-name", "Values": ["running"]}, {"Name": "tag:role", "Values": ["app"]}]
+
+
+class AwsStandby:
+    """The standby's instances: each that runs in the emulated EC2 is an app server of region b, and ends with it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.endpoint = f"http://{host}:{port}"
+        keys = {"aws_access_key_id": KEYS["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": KEYS["AWS_SECRET_ACCESS_KEY"]}
+        self._ec2 = boto3.client("ec2", region_name=AWS_REGION, endpoint_url=self.endpoint, **keys)
+        vpc = self._ec2.create_vpc(CidrBlock="127.0.0.0/16")["Vpc"]["VpcId"]
+        self._ec2.create_subnet(VpcId=vpc, CidrBlock="127.0.2.0/24")
+        self._sandbox = sandbox
+        self._serving: dict[str, str] = {}
+
+    def follow(self) -> None:
+        """Make the app servers of region b what the API says runs."""
+        wanted = self.running()
+        for name in self._serving.keys() - wanted.keys():
+            self._sandbox.ask("instance", action="destroy", name=name)
+        for name in wanted.keys() - self._serving.keys():
+            self._sandbox.ask("instance", action="create", name=name, region="b", address=wanted[name])
+        self._serving = wanted
+
+    def running(self) -> dict[str, str]:
+        """Address of each running instance, by its id."""
+        found = self._ec2.describe_instances(Filters=_ALIVE)["Reservations"]
+        return {row["InstanceId"]: row["PrivateIpAddress"] for reservation in found for row in reservation["Instances"]}
+
+    def end(self) -> None:
+        """Stop the emulator."""
+        self._server.stop()
+
+
+@dataclass
+class TwoClouds:
+    """The ground of one end-to-end run. `home` is the drill's; everything emulated listens on loopback."""
+
+    home: Path
+    sandbox: Sandbox
+    aws: AwsStandby
+    troubles: list[str] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def conduct(self) -> None:
+        """Let the processes follow what the APIs say, until the end; what goes wrong is kept for the test to see."""
+        while not self._over.wait(_LOOK_EVERY_S):
+            try:
+                self.aws.follow()
+            except DrillError as error:
+                self.troubles.append(str(error))
+
+    def environment(self) -> dict[str, str]:
+        """What `drill` is started with: endpoints, credentials, secrets; nothing of the machine's own clouds."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ALIBABA_", "ALICLOUD_", "DRILL_"))}
+        details = self.sandbox.details
+        carrier = details["carrier"]
+        ours = {
+            "DRILL_HOME": str(self.home),
+            "DRILL_REPORTS": str(self.home / "reports"),
+            "AWS_ENDPOINT_URL": self.aws.endpoint,
+            "AWS_ENDPOINT_URL_ROUTE53": details["api"]["endpoint"],
+            **{f"ALIBABA_ENDPOINT_{product}": carrier["endpoint"] for product in ("DYSMSAPI", "DYBASEAPI")},
+            "ALIBABA_ENDPOINT_MNS": carrier["queue_endpoint"],
+            "DRILL_SECRET_SMS_QUEUE": carrier["queue"],
+        }
+        secrets = {f"DRILL_SECRET_{name}": value for name, value in self.sandbox.secrets.items()}
+        return {**kept, **KEYS, **ours, **secrets}
+
+    def overrides(self) -> list[str]:
+        """The shipped scenario on this ground: its sites, names and times; its phases, gates and way home stay as they are."""
+        regions, dns = self.sandbox.details["regions"], self.sandbox.details["dns"]
+        server = f"{dns['address']}:{dns['port']}"
+        probe = {"http": f"http://{SHOP}:{regions['a']['shop_port']}/checkout", "method": "POST", "every": "50ms", "timeout": "1s"}
+        module = {"module": str(PROJECT / "tests/clouds/standby"), "site": "standby"}
+        program = [sys.executable, str(PROJECT / "tests/clouds/standby/instance.py")]
+        values: dict[str, Any] = {
+            "sites.primary": self._site("a", "primary", provider="sandbox", region="a"),
+            "sites.standby": self._site("b", "standby", provider="aws", region=AWS_REGION),
+            "zones": {"drill.test": {"provider": "route53", "servers": [server], "resolver": server}},
+            "probes.checkout": {**probe, "user_view": True},
+            "canary.every": "50ms",
+            "limits.allow": ["primary/*", "standby/*", SHOP],
+            "messages.sms.kind": "exempt",
+            "phases.detect.steps.heartbeat.detect.heartbeat.every": "500ms",
+            "phases.rebuild.steps.capacity.terraform.apply": {
+                **module,
+                "variables": {"region": AWS_REGION, "addresses": list(REGIONS["b"]), "program": program},
+            },
+        }
+        for switch in ("phases.traffic.steps.switch.dns.switch", "failback.phases.traffic_home.steps.switch.dns.switch"):
+            values |= {f"{switch}.name": SHOP, f"{switch}.ttl": "1s"}
+        return [word for path, value in values.items() for word in ("--set", f"{path}={json.dumps(value)}")]
+
+    def drill(self, *words: str, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        argv = [sys.executable, "-m", "drill.cli.main", *words]
+        return subprocess.run(
+            argv,
+            cwd=PROJECT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def end(self) -> None:
+        """Stop following, and end the emulators and the ground."""
+        self._over.set()
+        self.aws.end()
+        take_down(self.sandbox.home)
+
+    def _site(self, of: str, site: str, **more: Any) -> dict[str, Any]:
+        """A site whose database is a region's, with the inventory that its playbooks need."""
+        ground = SandboxGround(self.sandbox, {site: of})
+        [host] = ground.inventory(site)["all"]["children"]["pg_target"]["hosts"].values()
+        file = self.home / f"{site}.json"
+        file.write_text(json.dumps({"all": {"hosts": {f"db-{of}": {**host, **_HERE}}}}), encoding="utf-8")
+        access = ground.database(site)
+        database = {"host": access.host, "port": access.port, "user": access.user, "dbname": access.dbname}
+        return {**more, "addresses": list(REGIONS[of]), "database": database, "inventory": str(file)}
+
+
+@contextlib.contextmanager
+def two_clouds(home: Path) -> Iterator[TwoClouds]:
+    """A ground that is up and followed, and gone afterwards."""
+    home.mkdir(parents=True, exist_ok=True)
+    sandbox = Sandbox.up(home, owner="clouds", lease_s=900)
+    clouds = TwoClouds(home, sandbox, AwsStandby(sandbox))
+    following = threading.Thread(target=clouds.conduct, name="two-clouds")
+    following.start()
+    try:
+        yield clouds
+    finally:
+        clouds.end()
+        following.join()
