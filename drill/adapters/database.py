@@ -183,6 +183,8 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
     with translated(), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(TABLES_LOCK)))
+        elif not metadata.tables.keys() <= set(sa.inspect(connection).get_table_names()):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver begins no transaction for a CREATE: two would both find it missing
         metadata.create_all(connection)
 
 

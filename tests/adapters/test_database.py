@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from drill.adapters.database import database_engine, sqlite_engine
+from drill.adapters.database import create_tables, database_engine, sqlite_engine
 from drill.adapters.journal_sql import SqlJournal
 from drill.model.errors import JournalBroken
 
@@ -26,3 +29,24 @@ def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> Non
         sqlite_engine(tmp_path / "file" / "drill.sqlite")
 
     assert refused.value.code == "J022"
+
+
+def test_any_number_of_processes_may_make_the_tables_at_once(tmp_path: Path) -> None:
+    metadata = sa.MetaData()
+    for number in range(20):
+        sa.Table(f"table_{number}", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    engines = [sqlite_engine(tmp_path / "drill.sqlite") for _ in range(8)]
+    ready = threading.Barrier(len(engines))
+
+    def make(engine: sa.Engine) -> None:
+        with engine.connect():
+            ready.wait(20)
+        create_tables(engine, metadata)
+
+    with ThreadPoolExecutor(len(engines)) as pool:
+        made = [pool.submit(make, engine) for engine in engines]
+
+    assert [one.exception() for one in made] == [None] * len(engines)
+    assert len(sa.inspect(engines[0]).get_table_names()) == 20
+    for engine in engines:
+        engine.dispose()
