@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from drill.model.errors import Retryable
 from drill.model.ports import InboundMessage, Messenger, OutboundMessage, ReplySource, SendResult
-from drill.model.ports_people import Way, Wayfinder
+from drill.model.ports_people import Arrival, Setback, Tracer, Way, Wayfinder
 from drill.model.routing import providers_for
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,6 +35,16 @@ class RoutedMessenger:
         """What the number's provider says of it."""
         found = self._messenger(message)
         return found.look_up(message) if found else "unknown"
+
+    def trace(self, message: OutboundMessage) -> Arrival:
+        """As the number's provider says, with its code when it tells one."""
+        found = self._messenger(message)
+        return found.trace(message) if isinstance(found, Tracer) else Arrival(self.look_up(message))
+
+    def setback(self, message: OutboundMessage, code: str) -> Setback:
+        """As the number's provider means it; one that does not say means nothing by it."""
+        found = self._messenger(message)
+        return found.setback(message, code) if isinstance(found, Tracer) else Setback()
 
     def way(self, message: OutboundMessage) -> Way:
         """As the number's provider says."""

@@ -76,7 +76,8 @@ class SqlLedger:
     def block(self, who: str, *, until_s: float) -> None:
         def work() -> None:
             with self._engine.begin() as connection:
-                later = _blocks.update().where(_blocks.c.who == who).values(until_s=until_s)
+                known = sa.case((_blocks.c.until_s > until_s, _blocks.c.until_s), else_=until_s)
+                later = _blocks.update().where(_blocks.c.who == who).values(until_s=known)
                 if not connection.execute(later).rowcount:
                     connection.execute(_blocks.insert().values(who=who, until_s=until_s))
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, Literal
 
-from drill.adapters.sms_aliyun_errors import PROVIDER, Delivery, delivery_of, failed, meaning_of, redact, refused
+from drill.adapters.sms_aliyun_errors import PROVIDER, Delivery, failed, meaning_of, redact, refused
 from drill.adapters.sms_aliyun_limits import Terms, way
+from drill.adapters.sms_aliyun_receipts import arrival_of, setback_of
 from drill.adapters.sms_aliyun_sdk import Account, open_client
 from drill.model.errors import PreflightFailed
 from drill.model.ports import OutboundMessage, SendResult
-from drill.model.ports_people import Way
+from drill.model.ports_people import Arrival, Setback, Way
 
 CHINA: Final = timezone(timedelta(hours=8))
 _LOG: Final = logging.getLogger(__name__)
@@ -98,15 +99,22 @@ class AliyunMessenger:
 
     def look_up(self, message: OutboundMessage) -> Delivery:
         """What became of a send, by its OutId; `unknown` when the provider has not seen it or does not answer."""
+        return self.trace(message).state
+
+    def setback(self, message: OutboundMessage, code: str) -> Setback:
+        """As the provider's receipts mean it."""
+        return setback_of(code)
+
+    def trace(self, message: OutboundMessage) -> Arrival:
+        """As `look_up`, with the receipt's code."""
         today = datetime.now(UTC).astimezone(CHINA)
         days = [today] if today.hour else [today, today - timedelta(days=1)]  # just after midnight it may be yesterday's
         try:
             rows = [row for day in days for row in self._details(message.address, day.strftime("%Y%m%d")) if row.out_id == message.id]
         except Exception as error:  # noqa: BLE001 - not knowing is an answer here
             _LOG.warning("sms.not_looked_up", extra={"message_id": message.id, "code": failed(error).code})
-            return "unknown"
-        states = [delivery_of(row) for row in rows]
-        return next((state for state in _BEST_FIRST if state in states), "unknown")
+            return Arrival("unknown")
+        return arrival_of(rows)
 
     def _details(self, number: str, day: str) -> list[Any]:
         client, models = self._sdk()
@@ -131,6 +139,3 @@ class AliyunMessenger:
 
                 self._opened = (open_client(Client, self._account), models)
             return self._opened
-
-
-_BEST_FIRST: Final[tuple[Delivery, ...]] = ("delivered", "accepted", "failed")

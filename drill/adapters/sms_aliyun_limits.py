@@ -11,6 +11,8 @@ from typing import Final
 from drill.model.ports_people import Limit, Way
 
 PER_SECOND: Final = 5000.0
+GAP_S: Final = 1.0
+"""Carriers take texts to one number that follow faster for repetitions."""
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 _ROWS: Final[Mapping[str, tuple[tuple[int, float, str], ...]]] = {
     "notification": ((50, _DAY_S, "{sign}|{template}"),),
@@ -33,7 +35,7 @@ def way(account: str, terms: Terms, *, sign: str, template: str) -> Way:
     """How a text goes. `account` is hashed: what it is called may stand in facts."""
     name = f"aliyun#{hashlib.sha256(account.encode()).hexdigest()[:8]}"
     limits = tuple(Limit(count, window_s, scope.format(sign=sign, template=template)) for count, window_s, scope in _ROWS[terms.kind])
-    return Way(name, terms.per_second or PER_SECOND, limits=limits)
+    return Way(name, terms.per_second or PER_SECOND, limits=limits, gap_s=GAP_S)
 
 
 def blocked_s(code: str, message: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import takewhile
 from typing import Final
 
@@ -37,9 +38,21 @@ class InboxDoor:
 
 
 class InboxReader:
-    """One drill's way through the inbox: hands out what is new (port ReplySource), and has it judged. For one thread."""
+    """One drill's way through the inbox: hands out what is new (port ReplySource), and has it judged. For one thread.
 
-    def __init__(self, inbox: Inbox, desk: Desk, recorder: Recorder, people: People) -> None:
+    `on_receipt` hears what became of each text before it is written down: whoever sent it can send the next at once.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        desk: Desk,
+        recorder: Recorder,
+        people: People,
+        *,
+        on_receipt: Callable[[Receipt], object] = lambda _receipt: None,
+    ) -> None:
+        self._on_receipt = on_receipt
         self._inbox = inbox
         self._desk = desk
         self._recorder = recorder
@@ -151,6 +164,7 @@ class InboxReader:
             return ours
         self._early.pop(receipt.message, None)
         about = {name: sent.data[name] for name in ("message", "contact", "channel")}
+        self._on_receipt(replace(receipt, message=str(about["message"])))
         key = f"delivered/{about['message']}"
         self._recorder.say(Kind.MESSAGE_DELIVERED, key, **about, state=receipt.state, code=receipt.code)
         return True

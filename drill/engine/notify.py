@@ -17,7 +17,8 @@ from drill.model.durations import format_duration
 from drill.model.events import Fact, Kind
 from drill.model.letters import Letter
 from drill.model.plan import Contact, Gate, PlannedPhase
-from drill.model.ports import Messenger, OutboundMessage
+from drill.model.ports import Messenger, OutboundMessage, Receipt
+from drill.model.ports_people import Arrival
 from drill.model.wording import MASKED_CODE, STATES, Purpose, fit, render
 
 _AND = {"en": " and ", "zh": "与"}
@@ -177,6 +178,10 @@ class Notifier:
             self._courier.tracker.pick_up(self._people, self._messengers)
             self._outbox.resume()
         self._outbox.look_after()
+
+    def told(self, receipt: Receipt) -> None:
+        """The carrier told by itself what became of a text: one that did not arrive goes on at once. Nothing for texts of others."""
+        self._outbox.told(receipt.message, Arrival(receipt.state, receipt.code))
 
     def carry(self, letter: Letter) -> None:
         """Send a letter that somebody else wrote and this sender has claimed."""

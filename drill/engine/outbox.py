@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from drill.engine.posting import Courier
+from drill.engine.tracking import OnItsWay
 from drill.engine.trips import Lanes, Next, Trip
 from drill.model.errors import DrillError, JournalBroken
 from drill.model.events import Kind
 from drill.model.letters import Fate, Letter
+from drill.model.ports_people import Arrival
 
 _FRONT: Final = "outbox"
 """The lane where a letter's texts are made."""
@@ -19,6 +21,7 @@ _POLL_S: Final = 0.1
 _BUG_REST_S: Final = 5.0
 _BUGS: Final = 3
 _GOOD: Final = frozenset({"taken"})
+_NOT_REACHED: Final = frozenset({"refused", "told"})
 
 
 class Outbox:
@@ -30,6 +33,8 @@ class Outbox:
         self._office = courier.office
         self._trips: dict[str, Trip] = {}
         self._looking: set[str] = set()
+        self._once_more: set[str] = set()
+        """Letters that must go on when the move in hand is done: a text of theirs failed meanwhile."""
         self._overflowed = False
         self._bugs: dict[str, int] = {}
         self._changed = threading.Condition()
@@ -114,6 +119,8 @@ class Outbox:
     def look_after(self) -> None:
         """Ask what became of the texts on their way; what did not arrive goes on over the next. With lanes, returns at once."""
         office, tracker = self._office, self._courier.tracker
+        for row in tracker.due():
+            self._try_late(row)
         for channel in sorted(tracker.channels()):
             if office.lanes is None:
                 tracker.look(channel, self._lost)
@@ -138,12 +145,31 @@ class Outbox:
         lane = f"{_LOOK}/{channel}"
         lanes.submit(self._guarded(work, lane, Next(fate="told")), lane=lane, wait_s=0.0, stuck=lambda: None, done=done)
 
-    def _lost(self, letter_id: str) -> Callable[[], None] | None:
+    def told(self, message: str, arrival: Arrival) -> None:
+        """The carrier told by itself what became of a text: what did not arrive goes on now, not at the next look."""
+        self._courier.tracker.told(message, arrival, self._lost)
+
+    def _lost(self, row: OnItsWay, code: str) -> Callable[[], None] | None:
         """A text did not arrive: its letter is queued again; what to do once that is written down."""
-        letter = self._office.letters.requeue(letter_id, owner=self._office.owner)
-        if letter is None:
-            return None
-        return lambda: self._send_at_once(Trip(letter)) if self._office.lanes is None else self._take(letter)
+        self._courier.heed(row.text, code)
+        letter = self._office.letters.requeue(row.letter, owner=self._office.owner)
+        return None if letter is None else lambda: self._go_on(letter)
+
+    def _go_on(self, letter: Letter) -> None:
+        if self._office.lanes is None:
+            self._send_at_once(Trip(letter))
+        else:
+            self._take(letter)
+
+    def _try_late(self, row: OnItsWay) -> None:
+        """Send a text that did not arrive once more, when its letter came to nothing over every other way."""
+        fate = self._office.letters.fate(row.letter)
+        if fate == "queued":
+            return
+        self._courier.tracker.settled(row)
+        letter = self._office.letters.requeue(row.letter, owner=self._office.owner) if fate in _NOT_REACHED else None
+        if letter is not None:
+            self._go_on(letter)
 
     # ------------------------------------------------------------ lanes
 
@@ -165,6 +191,8 @@ class Outbox:
 
     def _take(self, letter: Letter) -> None:
         with self._changed:
+            if letter.id in self._trips:
+                self._once_more.add(letter.id)
             if letter.id in self._trips or self._closed:
                 return
             trip = self._trips[letter.id] = Trip(letter)
@@ -186,8 +214,12 @@ class Outbox:
         self._settle(trip.letter, onward.fate)
         with self._changed:
             self._trips.pop(trip.letter.id, None)
+            again = trip.letter.id in self._once_more
+            self._once_more.discard(trip.letter.id)
             self._changed.notify_all()
             more, self._overflowed = self._overflowed, False
+        if again and (letter := self._office.letters.requeue(trip.letter.id, owner=self._office.owner)) is not None:
+            self._take(letter)
         if more:
             self._overflowed = self._office.letters.waiting(self._recorder.drill) > len(self._trips)
             self.resume()

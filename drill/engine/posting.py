@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from drill.engine.people import People
-from drill.engine.quota import backoff_s, counted, over_limit, way_of
+from drill.engine.quota import backoff_s, counted, over_limit, spaced, way_of
 from drill.engine.record import Recorder
-from drill.engine.tracking import Tracker
+from drill.engine.tracking import Tracker, setback_of
 from drill.engine.trips import Next, Office, Text, Trip
 from drill.model.events import Fact, Kind
 from drill.model.letters import Letter
@@ -41,7 +41,9 @@ class Courier:
     def move(self, trip: Trip) -> Next:
         """Do the next thing for a letter that may take time: one send, one look-up, or nothing but the way to the next lane."""
         if trip.texts is None:
-            trip.texts = sorted(self.compose(trip.letter), key=lambda text: self._written(text) is None)  # what was tried comes first
+            first = self.compose(trip.letter)
+            texts = [*first, *self.tracker.late_tries(first)]
+            trip.texts = sorted(texts, key=lambda text: self._written(text) is None)  # what was tried comes first
         while trip.place < len(trip.texts):
             text = trip.texts[trip.place]
             onward = self._carry(trip, text)
@@ -73,9 +75,11 @@ class Courier:
             if not isinstance(outcome, SendResult):
                 return outcome
             written = self._write(trip, text, outcome)
-        if written.data["state"] != "accepted" or self.tracker.failed(text.message.id):
+        if written.data["state"] != "accepted":
             return None
         self.tracker.watch(text, trip.letter.id)
+        if self.tracker.failed(text.message.id):
+            return None
         trip.told = True
         return Next(fate="taken") if text.enough else None
 
@@ -116,7 +120,9 @@ class Courier:
         wait_s = self.office.pace.wait_s(way, now_s=clock.mono_s())
         if wait_s > 0:
             return Next(wait_s=wait_s)
-        full_s = self.office.ledger.reserve(message.id, who, at_s=at_s)
+        full_s = self.office.ledger.reserve(message.id, [*who, *spaced(self.people, way, message)], at_s=at_s)
+        if 0 < full_s <= way.gap_s:
+            return Next(wait_s=full_s)
         if full_s > 0:
             return SendResult("rejected", _provider(way), code="quota", detail=over_limit(way, full_s))
         if not self.office.letters.begin(trip.letter.id, message.id) and not trip.begun:
@@ -173,6 +179,15 @@ class Courier:
             trip.doubt, trip.sure = None, True
             return again
         return result
+
+    def heed(self, text: Text, code: str) -> None:
+        """A text did not arrive: while its carrier lets none through to the number, the next ones take another way."""
+        blocked_s = setback_of(text, code).blocked_s
+        if blocked_s <= 0:
+            return
+        way, until_s = way_of(text.messenger, text.message), self.recorder.clock.now().timestamp() + blocked_s
+        for mark, _ in [*counted(self.people, way, text.message), *spaced(self.people, way, text.message)]:
+            self.office.ledger.block(mark, until_s=until_s)
 
     # ------------------------------------------------------------ the record
 

@@ -69,6 +69,11 @@ def counted(people: People, way: Way, message: OutboundMessage) -> list[tuple[st
     return [(people.fingerprint(message.address, f"{way.account}|{limit.scope}"), limit) for limit in way.limits]
 
 
+def spaced(people: People, way: Way, message: OutboundMessage) -> list[tuple[str, Limit]]:
+    """The limit that keeps two texts to one number apart, where the way has a gap; it stands for the number as a whole."""
+    return [(people.fingerprint(message.address, f"{way.account}|gap"), Limit(1, way.gap_s))] if way.gap_s > 0 else []
+
+
 def over_limit(way: Way, wait_s: float) -> str:
     """A refusal of ours in words."""
     limits = " and ".join(f"{limit.count} in {format_duration(limit.window_s)}" for limit in way.limits)

@@ -64,6 +64,37 @@ class Way:
     traceable: bool = True
     """Whether the provider can be asked later what became of a send."""
     limits: tuple[Limit, ...] = ()
+    gap_s: float = 0.0
+    """At least so long between two texts to one number; the second waits."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What became of a text, and the carrier's own word for it."""
+
+    state: Literal["accepted", "delivered", "failed", "unknown"]
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Setback:
+    """What it means for the next texts to a number that one did not arrive."""
+
+    again: bool = False
+    """The same text may arrive later: it is worth one late try when no other way is left."""
+    blocked_s: float = 0.0
+    """So long no further text arrives there; 0 when that is not known."""
+
+
+@runtime_checkable
+class Tracer(Protocol):
+    """What a messenger may offer beside looking up: why a text did not arrive, and what follows from it."""
+
+    def trace(self, message: OutboundMessage) -> Arrival:
+        """As `look_up`, with the carrier's code."""
+
+    def setback(self, message: OutboundMessage, code: str) -> Setback:
+        """What a carrier's code means for the next texts to this number. Asks nobody."""
 
 
 @runtime_checkable

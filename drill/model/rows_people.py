@@ -67,7 +67,7 @@ def _message_row(timeline: Timeline, sent: Fact, receipt: Fact | None) -> Messag
         sent_s=seconds(timeline.ms(sent)),
         state=state,
         delivered_s=seconds(timeline.ms(receipt)) if receipt is not None and state == "delivered" else None,
-        code=data["code"] or "",
+        code=str((receipt.data.get("code") if receipt is not None and state == "failed" else "") or data["code"] or ""),
         tries=tuple(data.get("tries") or ()),
     )
 

@@ -1,15 +1,16 @@
-"""How the engine of one drill hears: from queues and from the web server into the inbox, and from there to the desk."""
+"""How the engine of one drill, or its sender, hears: from queues and from the web server into the inbox, and from there to the desk."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from drill.adapters.inbox_sql import SqlInbox
 from drill.engine.desk import Desk, DeskClerk
 from drill.engine.inbox import InboxDoor, InboxReader
+from drill.engine.notify import Notifier
 from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.errors import DrillError, JournalBroken, PreflightFailed, UsageError
@@ -26,7 +27,7 @@ _PUSHED: Final = ("push", "both")
 
 @dataclass
 class Hearing:
-    """The clerks of one drill. `look_after` is done about once a second beside them."""
+    """The clerks of one drill."""
 
     inbox: SqlInbox
     drill: str
@@ -42,22 +43,37 @@ class Hearing:
         self.inbox.leave(self.drill)
 
 
+class Ears(Protocol):
+    """Where answers and receipts arrive: part of a drill's grounds, and of a sender's post."""
+
+    @property
+    def replies(self) -> ReplySource | None:
+        """Answers, unless they are pushed or wait elsewhere."""
+
+    @property
+    def receipts(self) -> ReplySource | None:
+        """What the carrier tells of texts by itself, when it is wanted."""
+
+
 def hear(
     records: Records,
     recorder: Recorder,
     people: People,
-    grounds: Grounds,
+    ears: Ears,
     *,
-    look_after: Callable[[], None],
+    notifier: Notifier,
     on_trouble: Callable[[DrillError], None],
     on_end: Callable[[JournalBroken], None],
 ) -> Hearing:
-    """Begin to hear. Raises: JournalBroken: the inbox cannot be used."""
-    inbox = open_inbox(records, grounds.plan)
-    reader = InboxReader(inbox, Desk(recorder, people), recorder, people)
+    """Begin to hear; `notifier` is told what became of texts, and looks after them about once a second.
+
+    Raises: JournalBroken: the inbox cannot be used.
+    """
+    inbox = open_inbox(records, people.plan)
+    reader = InboxReader(inbox, Desk(recorder, people), recorder, people, on_receipt=notifier.told)
     door = InboxDoor(inbox)
-    sources: list[ReplySource] = [grounds.replies or Quiet(), *([grounds.receipts] if grounds.receipts else [])]
-    ticks = [look_after, *[_nothing] * (len(sources) - 1)]
+    sources: list[ReplySource] = [ears.replies or Quiet(), *([ears.receipts] if ears.receipts else [])]
+    ticks = [notifier.look_after, *[_nothing] * (len(sources) - 1)]
     clerks = [
         DeskClerk(reader, reader, on_tick=reader.look_again, on_trouble=on_trouble, on_end=on_end),
         *(DeskClerk(door, source, on_tick=tick, on_trouble=on_trouble, on_end=on_end) for source, tick in zip(sources, ticks, strict=True)),

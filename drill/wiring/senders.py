@@ -11,7 +11,6 @@ from typing import Final
 
 from drill.adapters.ledger_sql import SqlLedger
 from drill.adapters.outbox_sql import SENDER, SqlLetters
-from drill.engine.desk import Desk, DeskClerk
 from drill.engine.notify import Notifier
 from drill.engine.outbox_lanes import ThreadLanes
 from drill.engine.trips import Office
@@ -21,6 +20,7 @@ from drill.model.plan import Plan
 from drill.model.ports import Secrets
 from drill.settings import Settings
 from drill.wiring.desks import people_of
+from drill.wiring.hearing import Hearing, hear
 from drill.wiring.mailrooms import shared_pace
 from drill.wiring.posts import Post, past_outcomes
 from drill.wiring.records import Records
@@ -41,13 +41,12 @@ class _Correspondence:
     """One drill's messages in this process."""
 
     notifier: Notifier
-    clerk: DeskClerk | None
+    hearing: Hearing
     over_since_s: float | None = None
 
     def close(self) -> None:
         """Send and hear nothing more of it."""
-        if self.clerk is not None:
-            self.clerk.stop()
+        self.hearing.close()
         self.notifier.close()
 
 
@@ -105,6 +104,7 @@ class Sender:
             row.over_since_s = row.over_since_s or now_s
             if now_s - row.over_since_s >= _LINGERS_S:
                 row.close()
+                row.hearing.forget()
                 del self._open[drill]
                 self._letters.forget(drill)
                 self._say(f"{drill}: over")
@@ -129,8 +129,6 @@ class Sender:
         people = people_of(records, drill, self._secrets(plan))
         office = Office(self._letters, self._ledger, shared_pace(), ThreadLanes(), owner=self._owner, claims=False)
         notifier = Notifier(recorder, people, post.messengers, past=past_outcomes(records, drill, plan), office=office)
-        if post.replies is None:
-            return _Correspondence(notifier, None)
 
         def trouble(error: DrillError) -> None:
             if records.progress(drill).outcome:
@@ -141,10 +139,7 @@ class Sender:
         def deaf(error: JournalBroken) -> None:
             self._say(f"{drill}: {error} Answers are not taken in here any more.")
 
-        desk = Desk(recorder, people)
-        clerk = DeskClerk(desk, post.replies, on_tick=notifier.look_after, on_trouble=trouble, on_end=deaf)
-        clerk.start()
-        return _Correspondence(notifier, clerk)
+        return _Correspondence(notifier, hear(records, recorder, people, post, notifier=notifier, on_trouble=trouble, on_end=deaf))
 
 
 def serve_sender(name: str, *, say: Callable[[str], None]) -> None:

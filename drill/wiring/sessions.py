@@ -216,8 +216,7 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
     crew = DrillCrew(kit)
     stack.callback(crew.notifier.close)
-    trouble, look_after = _trouble(recorder.say), crew.notifier.look_after
-    hearing = hear(records, recorder, people, grounds, look_after=look_after, on_trouble=trouble, on_end=_deaf)
+    hearing = hear(records, recorder, people, grounds, notifier=crew.notifier, on_trouble=_trouble(recorder.say), on_end=_deaf)
     stack.callback(hearing.close)
     progress = records.progress(drill)
     if progress.started and not progress.outcome:

@@ -173,6 +173,7 @@ def test_a_text_that_was_refused_does_not_count(ledger: Ledger) -> None:
 def test_a_number_the_provider_blocked_waits_until_then(ledger: Ledger) -> None:
     ledger.block("who", until_s=400)
     ledger.block("who", until_s=500)
+    ledger.block("who", until_s=450)
 
     assert ledger.reserve("a", TWO_A_MINUTE, at_s=100) == 400.0
     assert ledger.reserve("a", TWO_A_MINUTE, at_s=501) == 0.0

@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drill.adapters.outbox_sql import SqlLetters
 from drill.engine.gate import GateKeeper
 from drill.engine.notify import Notifier
-from drill.model.events import Kind
+from drill.model.events import Fact, Kind
 from drill.model.plan import Plan
 from drill.model.ports import OutboundMessage, SendResult
 from drill.settings import Settings
 from drill.wiring.desks import people_of
+from drill.wiring.inboxes import open_inbox
 from drill.wiring.mailrooms import open_office
 from drill.wiring.posts import Post
 from drill.wiring.records import Records
@@ -78,6 +80,9 @@ class Place:
         return [
             (fact.data["message"], fact.data["state"]) for fact in self.playing.journal.read(DRILL, kinds=frozenset({Kind.MESSAGE_SENT}))
         ]
+
+    def replied(self, kind: Kind) -> list[Fact]:
+        return self.playing.journal.read(DRILL, kinds=frozenset({kind}))
 
     def answers(self) -> None:
         """The lead says yes once the question has left."""
@@ -168,6 +173,33 @@ def test_a_gate_knows_that_its_question_was_taken_and_the_answer_comes_in_over_t
 
     assert ended == {"status": "ok"}
     assert place.sent() == [("d1:gate/a:lead:sms:0", "accepted")]
+
+
+def test_an_answer_that_a_sender_hears_and_a_carrier_pushes_counts_once(place: Place) -> None:
+    asked: dict[str, Any] = {"deadline": "2099-01-01T00:00:00Z", "within_s": 1, "contacts": ["lead"], "phases": ["a"]}
+    place.recorder.say(Kind.ACKNOWLEDGEMENT_REQUESTED, "a/requested", gate="a", **asked)
+    place.sender("s1")
+    threading.Thread(target=lambda: place.notifier.ask(GATE, "lead", escalated=False), daemon=True).start()
+    until(place.sent)
+    queued = place.replies.put(NUMBERS["LEAD_PHONE"], f"9 {place.code}")
+    until(lambda: place.replied(Kind.REPLY_RECEIVED))
+
+    open_inbox(place.playing, PLAN).store([replace(queued, id="", handle="")])
+    place.replies.put(NUMBERS["MANAGER_PHONE"], "hello")
+
+    until(lambda: place.replied(Kind.REPLY_REJECTED))
+    assert [len(place.replied(kind)) for kind in (Kind.REPLY_RECEIVED, Kind.ABORT_REQUESTED, Kind.REPLY_REJECTED)] == [1, 1, 1]
+
+
+def test_an_answer_is_stored_before_the_queue_of_a_sender_forgets_it(place: Place) -> None:
+    place.tell_all()
+    place.sender("s1")
+    until(lambda: len(place.sent()) == 10)
+
+    place.replies.put(NUMBERS["MANAGER_PHONE"], "hello")
+
+    until(lambda: not place.replies.receive(0))
+    assert open_inbox(place.playing, PLAN).count() == 1
 
 
 def test_a_sender_that_lacks_a_secret_says_so_and_leaves_the_texts_to_one_that_has_it(place: Place) -> None:
