@@ -96,6 +96,25 @@ def test_a_standby_that_lacks_more_than_the_limit_is_not_promoted(intact: Pair) 
     assert is_standby(intact.b)
 
 
+def test_a_standby_is_not_promoted_beside_a_primary_that_takes_writes(intact: Pair) -> None:
+    result = play(intact, "promote_postgres.yml", "standby")
+
+    assert (result.state, result.changed) == ("failed", 0)
+    assert result.failure.startswith("PG_TWO_PRIMARIES primary still takes writes")
+    assert is_standby(intact.b)
+
+
+def test_an_old_primary_whose_host_cannot_be_reached_does_not_stop_the_promotion(pair: Pair) -> None:
+    lost = dict(pair.inventory("standby"))
+    lost["all"]["children"]["pg_peer"]["hosts"]["primary"] |= {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9}
+    runner = AnsibleRunner(PLAYBOOKS, f"test-{pair.root}")
+    rest: dict[str, Any] = {"check": False, "timeout_s": 60.0, "stopping": lambda: False, "on_task": lambda _: None}
+
+    result = runner.play("promote_postgres.yml", inventory=lost, variables={"pg_primary_last_lsn": "0/0"}, **rest)
+
+    assert (result.state, is_standby(pair.b)) == ("successful", False)
+
+
 def test_an_unknown_lag_is_not_taken_for_none(intact: Pair) -> None:
     result = play(intact, "promote_postgres.yml", "standby", variables={"pg_primary_last_lsn": ""})
 
@@ -164,6 +183,7 @@ def test_a_promotion_that_is_stopped_leaves_no_process_and_a_standby(intact: Pai
 def test_a_left_over_synchronous_name_does_not_hang_the_promoted_server(pair: Pair) -> None:
     pair.b.sql("alter system set synchronous_standby_names = 'ghost'")
     pair.b.sql("select pg_reload_conf()")
+    pair.a.do("fence")
 
     result = play(pair, "promote_postgres.yml", "standby")
 
@@ -205,7 +225,7 @@ def test_the_whole_circle_loses_no_acknowledged_row(templates: Callable[[Path], 
 
 
 def test_a_rewind_that_fails_is_followed_by_a_base_backup_and_what_diverged_is_gone(pair: Pair) -> None:
-    promoted = play(pair, "promote_postgres.yml", "standby")
+    pair.b.sql("select pg_promote()")
     pair.a.sql("insert into canary values (666)")
     pair.b.sql("insert into canary values (1)")
     pair.a.do("fence")
@@ -213,7 +233,7 @@ def test_a_rewind_that_fails_is_followed_by_a_base_backup_and_what_diverged_is_g
 
     home = play(pair, "failback_postgres.yml", "primary")
 
-    assert (promoted.state, home.failure) == ("successful", "")
+    assert home.failure == ""
     assert home.outputs["pg_rejoin"]["method"] == "basebackup"
     assert "pg_control" in home.outputs["pg_rejoin"]["rewind_refused"]
     assert (is_standby(pair.a), is_standby(pair.b)) == (False, True)
@@ -222,7 +242,7 @@ def test_a_rewind_that_fails_is_followed_by_a_base_backup_and_what_diverged_is_g
 
 
 def test_two_writable_servers_are_refused_not_repaired(pair: Pair) -> None:
-    play(pair, "promote_postgres.yml", "standby")
+    pair.b.sql("select pg_promote()")
 
     rejoin, switchover = play(pair, "rejoin_postgres.yml", "primary"), play(pair, "switchover_postgres.yml", "primary")
 
