@@ -13,6 +13,7 @@ import yaml
 from drill.model.errors import Fatal, PreflightFailed
 from drill.model.plan import Site
 from drill.model.ports import DatabaseAccess, Secrets
+from drill.model.scenario_sites import tags_of
 
 _DATABASE = "database"
 _SSL_MODE = "sslmode"
@@ -31,7 +32,7 @@ class DescribedGround:
         self._last_lsn = last_lsn
 
     def attributes(self, site: str) -> Mapping[str, Any]:
-        """`provider`, `region`, `addresses`, `database` without its password file, and every further key of the site."""
+        """`provider`, `region`, `addresses`, `tags` (its opt-in), `database` without its password file, and all further keys of the site."""
         known = self._site(site)
         said = {key: value for key, value in known.options.items() if key not in {"select", "inventory", _DATABASE}}
         database = {key: value for key, value in known.options.get(_DATABASE, {}).items() if key != "passfile"}
@@ -43,6 +44,7 @@ class DescribedGround:
             "provider": known.provider,
             "region": known.region,
             **({_DATABASE: database} if database else {}),
+            **({"tags": tags} if (tags := tags_of(known.options)) else {}),
         }
 
     def database(self, site: str) -> DatabaseAccess:

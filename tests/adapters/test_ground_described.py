@@ -37,6 +37,7 @@ def test_expressions_see_what_the_site_says_but_neither_secrets_nor_tags(tmp_pat
 
     assert seen["addresses"] == ["192.0.2.1"]
     assert (seen["provider"], seen["region"], seen["vpc"], seen["pg_port"]) == ("aliyun", "cn-hangzhou", "vpc-1", 5433)
+    assert (seen["tags"], "tags" in ground(tmp_path).attributes("standby")) == ({"drill": "allowed"}, False)
     assert "passfile" not in seen["database"]
     assert "select" not in seen
 
