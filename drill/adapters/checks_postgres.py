@@ -45,15 +45,15 @@ class PostgresQuestions:
             raise self._translated(error) from error
 
     def _translated(self, error: psycopg.Error) -> StepError:
+        import psycopg
+
         said = error.diag.message_primary or str(error).strip().partition("\n")[0]
         words, state = self._values.hidden(said), error.sqlstate or ""
         if state == "25006":
             return Fatal(f"a check may not write: {words}.", code="A287", fix="Only look; what writes belongs in a step of its own.")
-        if not state or state.startswith(_AWAY):
+        if state.startswith(_AWAY) or (not state and isinstance(error, psycopg.OperationalError)):
             return Retryable(f"the database gives no answer: {words}.", code="A181", fix="See that it is up and can be reached from here.")
-        return Fatal(
-            f"the database refuses the question ({state}): {words}.", code="A287", fix="Correct the question, or what the user may do."
-        )
+        return Fatal(f"the database refuses the question: {words}.", code="A287", fix="Correct the question, or what the user may do.")
 
 
 def _asked(conninfo: str, sql: str, timeout_s: float) -> list[tuple[Any, ...]]:
