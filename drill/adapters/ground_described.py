@@ -32,7 +32,7 @@ class DescribedGround:
         self._last_lsn = last_lsn
 
     def attributes(self, site: str) -> Mapping[str, Any]:
-        """`provider`, `region`, `addresses`, `tags` (its opt-in), `database` without its password file, and all further keys of the site."""
+        """`provider`, `region`, `addresses`, `tags` (its opt-in), `database` without its password file, and its further keys."""
         known = self._site(site)
         said = {key: value for key, value in known.options.items() if key not in {"select", "inventory", _DATABASE}}
         database = {key: value for key, value in known.options.get(_DATABASE, {}).items() if key != "passfile"}
