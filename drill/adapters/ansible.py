@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from drill.adapters import ansible_credentials as credentials
 from drill.adapters import ansible_leftovers as leftovers
 from drill.adapters.ansible_events import PlayRecord
 from drill.adapters.ansible_run import Run, State
@@ -87,10 +88,13 @@ class AnsibleRunner:
         directory = leftovers.private_directory(self._mark, scratch=self._scratch)
         play, record = Run(run, directory), PlayRecord()
         runner = _prepare(directory, path, play, inventory=inventory, variables=variables, check=check)
-        runner.config.env = {**_settings_of(runner.config.env), **environment, "ANSIBLE_HOME": str(directory / "ansible")}
+        pipe = credentials.CredentialPipe(directory, credentials.keys())
+        own = {**environment, **pipe.environment, "ANSIBLE_HOME": str(directory / "ansible")}
+        runner.config.env = {**_settings_of(runner.config.env), **own}
         try:
             state = play.follow(runner, record, timeout_s=timeout_s, stopping=stopping, on_task=on_task)
         finally:
+            pipe.close()
             if self._keep_output is not None:
                 self._keep_output(f"ansible-{path.stem}.txt", record.output)
         failure = "" if state == "successful" else record.failure or _WITHOUT_FAILURE[state].format(path.name)
@@ -109,6 +113,7 @@ class AnsibleRunner:
             )
         return {
             **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+            **credentials.places(),
             "PATH": search,
             "LC_ALL": "C.UTF-8",  # Ansible refuses to start under another encoding
             leftovers.MARK: self._mark,
