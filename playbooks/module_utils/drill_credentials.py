@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 def take() -> None:
     """Put the served credentials into this process's environment; without a pipe the SDK's own chain has to find some."""
     pipe = os.environ.get("DRILL_CREDENTIALS")
-    if pipe:
+    line = ""
+    while pipe and not line:  # empty: another reader was served at the same moment
         with Path(pipe).open(encoding="utf-8") as served:
-            os.environ.update(json.loads(served.readline()))
+            line = served.readline()
+    if line:
+        os.environ.update(json.loads(line))
 
 
 def endpoint(*variables: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,36 @@ import pytest
 
 from drill.adapters.ansible import AnsibleRunner
 from drill.adapters.ansible_credentials import PIPE, CredentialPipe
+from tests.clouds.modules import module_util
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret-value"}
 LOCAL = {"all": {"vars": {"ansible_connection": "local"}, "hosts": {"here": {}}}}
 
 
-def test_every_reader_is_served_one_after_the_other(tmp_path: Path) -> None:
+def test_every_reader_is_served_also_several_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = CredentialPipe(tmp_path, KEYS)
+    monkeypatch.setenv(PIPE, pipe.environment[PIPE])
+    take = module_util("drill_credentials").take
+    for name in KEYS:
+        monkeypatch.setenv(name, "")
 
-    lines = [Path(pipe.environment[PIPE]).open(encoding="utf-8").readline() for _ in range(3)]  # noqa: SIM115 - closed when collected
+    readers = [threading.Thread(target=take) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(20)
     pipe.close()
 
-    assert all("very-secret-value" in line for line in lines)
+    assert not any(reader.is_alive() for reader in readers)
+    assert {name: os.environ[name] for name in KEYS} == KEYS
+
+
+@pytest.mark.parametrize("address", ["http://rds.example.com", "ftp://127.0.0.1", "rds"])
+def test_a_signed_call_is_not_sent_in_the_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", address)
+
+    with pytest.raises(ValueError, match="AWS_ENDPOINT_URL_RDS"):
+        module_util("drill_credentials").endpoint("AWS_ENDPOINT_URL_RDS")
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["nobody asked", "its directory is gone"])
