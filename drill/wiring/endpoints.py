@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from drill.model.errors import PreflightFailed
+
+_SPELT: Final = {"route53": "ROUTE_53", "elbv2": "ELASTIC_LOAD_BALANCING_V2"}
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,14 @@ class AlibabaEndpoint:
 
 
 def aws_endpoint(service: str) -> str | None:
-    """The address from AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL; nothing means the service's own.
+    """The address from AWS_ENDPOINT_URL_<SERVICE>, as AWS's own tools spell it, or AWS_ENDPOINT_URL; nothing means the service's own.
+
+    `service` is named as boto3 names it.
 
     Raises: PreflightFailed: it would send signed calls in the clear to another machine (F045).
     """
-    for variable in (f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}", "AWS_ENDPOINT_URL"):
+    spelt = _SPELT.get(service, service.upper().replace("-", "_"))
+    for variable in (f"AWS_ENDPOINT_URL_{spelt}", "AWS_ENDPOINT_URL"):
         if value := os.environ.get(variable):
             return _checked(variable, value)
     return None

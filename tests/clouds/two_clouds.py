@@ -94,7 +94,7 @@ class TwoClouds:
             "DRILL_HOME": str(self.home),
             "DRILL_REPORTS": str(self.home / "reports"),
             "AWS_ENDPOINT_URL": self.aws.endpoint,
-            "AWS_ENDPOINT_URL_ROUTE53": details["api"]["endpoint"],
+            "AWS_ENDPOINT_URL_ROUTE_53": details["api"]["endpoint"],
             **{f"ALIBABA_ENDPOINT_{product}": carrier["endpoint"] for product in ("DYSMSAPI", "DYBASEAPI")},
             "ALIBABA_ENDPOINT_MNS": carrier["queue_endpoint"],
             "DRILL_SECRET_SMS_QUEUE": carrier["queue"],

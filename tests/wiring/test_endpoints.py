@@ -24,7 +24,7 @@ def test_a_services_own_override_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_ROUTE_53", "http://[::1]:2")
 
-    assert (aws_endpoint("ec2"), aws_endpoint("route-53")) == ("http://127.0.0.1:1", "http://[::1]:2")
+    assert (aws_endpoint("ec2"), aws_endpoint("route53")) == ("http://127.0.0.1:1", "http://[::1]:2")
 
 
 def test_an_emulator_here_may_speak_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
