@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +15,7 @@ from drill.adapters.database_errors import translated
 from drill.model.errors import JournalBroken, UsageError
 
 _BUSY_TIMEOUT_MS = 30_000
-_BEING_WRITTEN_S: Final = 1.0
-_HEAD_BYTES: Final = 100
+_BEING_MADE_S: Final = 1.0
 _UNIXEPOCH_SUBSEC_SINCE = (3, 42)
 _LIVELY: Final = {
     "connect_timeout": 5,
@@ -37,11 +34,11 @@ def sqlite_engine(path: Path, *, pool: int = 20) -> sa.Engine:
     """An engine on one SQLite file: write-ahead log, every commit on disk, writers queue for 30 s.
 
     The durable engine asks for `unixepoch('subsec')`, which SQLite before 3.42 answers with NULL; a function of the same name fills in.
-    Raises: JournalBroken: the folder of the file cannot be made (J022), or the file was cut off (J004).
+    Raises: JournalBroken: the folder of the file cannot be made (J022), or the file was emptied (J004).
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_cut(path)
+        _refuse_emptied(path)
     except OSError as error:
         what = f"the journal's folder {path.parent} cannot be used: {error.strerror}."
         raise JournalBroken(what, code="J022", fix="Point DRILL_HOME at a directory that you can write.") from error
@@ -58,50 +55,19 @@ def sqlite_engine(path: Path, *, pool: int = 20) -> sa.Engine:
     return engine
 
 
-def _refuse_cut(path: Path) -> None:
-    """Refuse a file that lost its end: SQLite would take one of no bytes for a new database, and notice others only where it reads.
+def _refuse_emptied(path: Path) -> None:
+    """SQLite would take a file of no bytes for a new database; any other that was cut off it notices by itself.
 
-    A file that is being made, or written back from its log, is too short for an instant only.
+    One that is being made is that short for an instant only. Its size is asked for, never read by opening it: closing a file that SQLite
+    has open in this process would drop SQLite's locks.
     """
-    until_s = time.monotonic() + _BEING_WRITTEN_S
-    while path.exists() and _is_cut(path):
+    until_s = time.monotonic() + _BEING_MADE_S
+    while path.exists() and path.stat().st_size == 0:
         if time.monotonic() > until_s:
-            size = path.stat().st_size
             raise JournalBroken(
-                f"the journal {path} was cut off: {size} bytes are left." if size else f"the journal {path} is empty.",
-                code="J004",
-                fix="Restore it from a copy; when there never was a drill, delete it.",
+                f"the journal {path} is empty.", code="J004", fix="Restore it from a copy; when there never was a drill, delete it."
             )
-        time.sleep(_BEING_WRITTEN_S / 20)
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether the file is shorter than its first page says, and no log beside it may hold the rest."""
-    reader = _reader(path)
-    head, size = os.pread(reader, _HEAD_BYTES, 0), os.fstat(reader).st_size
-    if len(head) < _HEAD_BYTES or not head.startswith(b"SQLite format 3\0"):
-        return size == 0  # what is no database at all is noticed by SQLite
-    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
-    log = path.with_name(f"{path.name}-wal")
-    return size < pages * (65536 if page == 1 else page) and not (log.exists() and log.stat().st_size)
-
-
-_READERS: Final[dict[tuple[int, int], int]] = {}
-_READERS_LOCK: Final = threading.Lock()
-
-
-def _reader(path: Path) -> int:
-    """A file number to read a database by, never closed: one for each file.
-
-    POSIX drops every lock that a process has on a file when it closes any number of it, so SQLite's too: another process then takes itself
-    for the last one and removes the log under us ("disk I/O error", or lost commits).
-    """
-    with _READERS_LOCK:
-        named = path.stat()
-        key = (named.st_dev, named.st_ino)
-        if key not in _READERS:
-            _READERS[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return _READERS[key]
+        time.sleep(_BEING_MADE_S / 20)
 
 
 def _unixepoch(*arguments: str) -> float:
@@ -129,7 +95,7 @@ def read_only_engine(url: str) -> sa.Engine | None:
     path = Path(url.removeprefix("sqlite:///"))
     if not _exists(path):
         return None
-    _refuse_cut(path)
+    _refuse_emptied(path)
     address = f"file:{quote(str(path))}?mode=ro" + ("" if _opens(path) else "&immutable=1")
 
     def connect() -> sqlite3.Connection:

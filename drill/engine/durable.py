@@ -17,7 +17,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, Enque
 
 from drill.engine.attempt import Result
 from drill.engine.conduct import Conductor, Crew
-from drill.model.errors import JournalBroken
+from drill.model.errors import DrillError, JournalBroken
 from drill.model.plan import Plan
 
 APPLICATION_VERSION = "drill-engine-1"
@@ -32,13 +32,22 @@ _UNFINISHED: Final = ["PENDING", "ENQUEUED"]
 _QUEUE_POLL_S: Final = 0.5
 _THREADS = 128
 
+Explain = Callable[[sa.exc.DBAPIError], DrillError]
+"""Makes one of our errors of what the database said to the durable engine itself."""
+
 CrewOf = Callable[[str, Plan], Crew | None]
 """Opens what a drill works with, in this process; nothing when the drill was refused and has ended. Blocking."""
 _crew_of: CrewOf | None = None
 _done: Callable[[str], None] | None = None
+_explain: Explain | None = None
 _unwritten: dict[str, str] = {}
 """Why a drill was given up that the database cannot be told of: it may be the database that failed."""
 _threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="node")
+
+
+def _told(error: JournalBroken | sa.exc.DBAPIError) -> str:
+    known = _explain(error) if _explain is not None and isinstance(error, sa.exc.DBAPIError) else error
+    return str(known).partition("\n")[0]
 
 
 class _DurableNode:
@@ -49,12 +58,16 @@ class _DurableNode:
 
     async def run(self, body: Callable[[], Result]) -> Result:
         async def work() -> Result:
-            return await asyncio.get_running_loop().run_in_executor(_threads, body)
+            try:
+                return await asyncio.get_running_loop().run_in_executor(_threads, body)
+            except JournalBroken as error:  # told at once: writing it down as this node's end may wait for the same database for ever
+                _unwritten.setdefault(self._drill, _told(error))
+                raise
 
         try:
             result: Result = await self._reservation.run_async({"name": self._name}, work)
         except (JournalBroken, sa.exc.DBAPIError) as error:
-            _unwritten.setdefault(self._drill, str(error).partition("\n")[0])
+            _unwritten.setdefault(self._drill, _told(error))
             raise
         return result
 
@@ -92,10 +105,17 @@ class DurableEngine:
     """
 
     def __init__(
-        self, database: sa.Engine, *, executor: str, crew_of: CrewOf, done: Callable[[str], None] = lambda _drill: None, queued: int = 0
+        self,
+        database: sa.Engine,
+        *,
+        executor: str,
+        crew_of: CrewOf,
+        done: Callable[[str], None] = lambda _drill: None,
+        explain: Explain | None = None,
+        queued: int = 0,
     ) -> None:
-        global _crew_of, _done  # DBOS finds workflows by module-level functions; this is their only way to a crew
-        _crew_of, _done = crew_of, done
+        global _crew_of, _done, _explain  # DBOS finds workflows by module-level functions; this is their only way to a crew
+        _crew_of, _done, _explain = crew_of, done, explain
         self._queued = queued
         config: DBOSConfig = {
             "name": _NAME,

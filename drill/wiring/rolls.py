@@ -7,6 +7,8 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
+
 from drill.adapters.database_errors import riding_out
 from drill.adapters.roll_sql import Enrolled, SqlRoll
 from drill.engine.keeper import Duties, Keeper
@@ -21,7 +23,14 @@ FENCED = 70
 def living(records: Records, *, role: str | None = None) -> list[Enrolled]:
     """The engines that are alive, those of a role only when one is named."""
     rows = riding_out(lambda: SqlRoll(records.database).everyone(), patience_s=_PATIENCE_S)
-    return [row for row in rows if not row.gone and row.age_s <= records.settings.ttl_s and role in {None, row.role}]
+    ttl_s = records.settings.ttl_s
+    return [row for row in rows if not row.gone and row.age_s <= ttl_s and role in {None, row.role} and not _died_here(row)]
+
+
+def _died_here(row: Enrolled) -> bool:
+    """Whether it was a process of this machine that is gone: no need to wait for its time to live."""
+    host, _, pid = row.place.rpartition(":")
+    return host == platform.node() and pid.isdecimal() and not psutil.pid_exists(int(pid))
 
 
 def place() -> str:

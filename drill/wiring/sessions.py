@@ -15,6 +15,7 @@ import psutil
 
 from drill import __version__
 from drill.adapters.database import database_engine
+from drill.adapters.database_errors import broken
 from drill.engine.alarms import Words
 from drill.engine.crew import DrillCrew, Hooks, Kit
 from drill.engine.people import People
@@ -160,7 +161,8 @@ def _launched(manned: Manned, plan: Plan, *, executor: str, report_dir: Path) ->
     from drill.engine.durable import DurableEngine
 
     records, drill = manned.records, manned.drill
-    engine = DurableEngine(database_engine(records.settings.database_url), executor=executor, crew_of=lambda _drill, _plan: manned.crew)
+    database = database_engine(records.settings.database_url)
+    engine = DurableEngine(database, executor=executor, crew_of=lambda _drill, _plan: manned.crew, explain=broken)
     engine.launch()
     engine.adopt(drill)
     engine.play(drill, plan)

@@ -156,11 +156,11 @@ def test_a_journal_of_a_newer_release_is_used_for_nothing(drill: Drill, home: Pa
 def test_a_truncated_database_is_refused_and_left_as_it_is(
     drill: Drill, home: Path, share: float, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drill.adapters.database._BEING_WRITTEN_S", 0.0)  # nobody is writing
+    monkeypatch.setattr("drill.adapters.database._BEING_MADE_S", 0.0)  # nobody is making it
     whole = damaged(home, lambda _: None)
     file = home / "drill.sqlite"
-    for beside in home.glob("drill.sqlite-*"):
-        beside.unlink()
+    for each in home.glob("drill.sqlite*"):  # another file: SQLite knows the old one by heart where this process still has it open
+        each.unlink()
     file.write_bytes(whole[: int(len(whole) * share)])
     before = file.read_bytes()
 
