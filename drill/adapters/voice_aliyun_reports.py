@@ -45,5 +45,6 @@ def read_report(body: Any, *, message_id: str, handle: str) -> list[InboundMessa
     keys = str(item.get("dtmf") or "").strip("*# ")[:32]
     receipt = Receipt(call, "delivered" if keys or code in _PICKED_UP else "failed", code)
     told = InboundMessage(message_id, CALL + call, "", None, handle, receipt=receipt)
-    answer = InboundMessage(f"{message_id}-keys", CALL + call, keys, None, "", sequence=f"{call}:{keys}")
+    by_itself = item.get("automatic") is True  # only the sandbox's carrier says so
+    answer = InboundMessage(f"{message_id}-keys", CALL + call, keys, None, "", sequence=f"{call}:{keys}", automatic=by_itself)
     return [answer, told] if keys else [told]

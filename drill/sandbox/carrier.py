@@ -42,10 +42,12 @@ def build(directory: Path, port: int, habits: Habits) -> Carrier:
     ledger, queues, faults = Ledger(directory), {name: Queue() for name in (QUEUE, RECEIPT_QUEUE, VOICE_QUEUE)}, Faults()
     delivery = Delivery(directory, queues[QUEUE], queues[RECEIPT_QUEUE])
     switchboard = Switchboard(directory, ledger=ledger, delivery=delivery, faults=faults)
-    person = Person(directory, ledger, switchboard.reply, answer_after_s=habits.answer_after_s)
+    calls = switchboard.calls = Calls(queues[VOICE_QUEUE])
+    person = Person(directory, ledger, switchboard.reply, answer_after_s=habits.answer_after_s, press=calls.end)
+    calls.rings = person.rings
     api = Api(ledger, person.hears, daily_limit=habits.daily_limit, receipt_s=habits.receipt_s, token_life_s=habits.token_life_s)
     api.reported = delivery.receipt
-    api.calls = switchboard.calls = Calls(queues[VOICE_QUEUE])
+    api.calls = calls
     secrets: dict[str, str] = {}
     carrier = Carrier(port, api=api, queues=queues, ledger=ledger, faults=faults, switchboard=switchboard, secrets=secrets)
     secrets.update(secrets_of(open_account(directory, carrier.server_address[1])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ class Calls:
         self._ringing: dict[str, Call] = {}
         self._serial = itertools.count(1)
         self._lock = threading.Lock()
+        self.rings: Callable[[str, tuple[str, ...]], None] = lambda _number, _keys: None
+        """Called with the number and the keys offered when a phone rings."""
 
     def begin(self, parameters: Mapping[str, str], number: str) -> dict[str, Any]:
         """Let a phone ring (IvrCall): the provider's answer."""
@@ -54,6 +56,7 @@ class Calls:
         call = Call(f"{int(now * 1000)}^{next(self._serial):09d}", number, out_id, template, keys, now)
         with self._lock:
             self._ringing[call.id] = call
+        self.rings(number, keys)
         return {"Code": "OK", "Message": "OK", "CallId": call.id}
 
     def ringing(self) -> list[dict[str, Any]]:
@@ -65,8 +68,11 @@ class Calls:
         """As `ringing`, for one who holds the lock."""
         return list(self._ringing.values())
 
-    def end(self, number: str, keys: str) -> str | None:
-        """Press keys in the oldest call to a number, none to let it ring out; the call's id, or None when there is none."""
+    def end(self, number: str, keys: str, *, automatic: bool = False) -> str | None:
+        """Press keys in the oldest call to a number, none to let it ring out; the call's id, or None when there is none.
+
+        `automatic`: no person pressed them.
+        """
         with self._lock:
             call = next((one for one in self.calls() if one.number == number), None)
             if call is None:
@@ -82,6 +88,7 @@ class Calls:
             "status_msg": "用户听完语音" if keys else "无人接听",
             "out_id": call.out_id,
             "dtmf": keys,
+            **({"automatic": True} if automatic else {}),
         }
         self._reports.put(report)
         return call.id

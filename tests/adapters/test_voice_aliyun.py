@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,22 @@ def test_a_carrier_knows_no_call_that_does_not_ring(carrier: RunningCarrier, tmp
     assert tmp_path.exists()
     with pytest.raises(UsageError):
         carrier.phone.press("13900000009", "1")
+
+
+def test_in_auto_mode_the_phone_picks_up_and_presses_yes_and_says_that_nobody_did(
+    voice: VoiceMessenger, reports: VoiceReportSource, carrier: RunningCarrier
+) -> None:
+    carrier.phone.set_mode("auto")
+    try:
+        call = voice.send(replace(MESSAGE, address="+8613900000005")).provider_id
+        mine: list[InboundMessage] = []
+        while len(mine) < 2:  # reports of other tests' calls may still wait
+            mine += [message for message in heard(reports) if message.address == f"call:{call}"]
+    finally:
+        carrier.phone.set_mode("manual")
+
+    answer, told = mine
+    assert (answer.text, answer.automatic) == ("1", True)
+    assert told.receipt is not None
+    assert told.receipt.state == "delivered"
+    assert call not in {ringing["id"] for ringing in carrier.phone.calls()}

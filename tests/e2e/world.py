@@ -111,6 +111,6 @@ def answer(place: Place, engine: Engine, gate: str, word: str = "1") -> None:
     """Answer a gate as a person does: read the text, type the digit and the code."""
     engine.fact("AcknowledgementRequested", gate=gate)
     code = question(place, gate)["code"]
-    sent = place.drill("sandbox", "phone", "--reply", f"{word} {code}")
+    sent = place.drill("sandbox", "phone", "--reply", "-", typed=f"{word} {code}\n")
     assert sent.returncode == 0, sent.stderr
     engine.fact("Acknowledged" if word == "1" else "Declined", gate=gate)
