@@ -73,6 +73,7 @@ class PositionWatch:
             return ""
 
     def _keep(self, site: str, lsn: str) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._file.with_suffix(".tmp")
         draft.write_text(json.dumps({"site": site, "lsn": lsn}), encoding="utf-8")
         draft.replace(self._file)

@@ -106,7 +106,7 @@ def position_watch(settings: Settings, plan: Plan, secrets: Secrets, *, drill: s
         ground = DescribedGround(plan.sites, project=settings.project, secrets=secrets, last_lsn=str)
         return {site.id: ground.database(site.id).conninfo() for site in plan.sites if site.id in lost and site.options.get("database")}
 
-    return PositionWatch(databases, settings.drill_dir(drill) / "last-primary.json")
+    return PositionWatch(databases, settings.place / "drills" / drill / "last-primary.json")
 
 
 def _running_sandbox(settings: Settings, plan: Plan) -> Sandbox | None:

@@ -35,7 +35,7 @@ def _until(holds: Callable[[], bool], within_s: float = 20.0) -> bool:
 
 def test_a_standby_is_no_primary_and_a_server_that_is_down_says_nothing(pair: Pair, tmp_path: Path) -> None:
     databases = {"standby": pair.b.conninfo, "gone": "host=127.0.0.1 port=1 user=drill dbname=postgres"}
-    watch = PositionWatch(lambda: databases, tmp_path / "last.json")
+    watch = PositionWatch(lambda: databases, tmp_path / "drill" / "last.json")
 
     watch.start()
     watch.close()
@@ -44,7 +44,7 @@ def test_a_standby_is_no_primary_and_a_server_that_is_down_says_nothing(pair: Pa
 
 
 def test_the_last_position_outlives_the_primary_and_the_process(pair: Pair, tmp_path: Path) -> None:
-    watch = PositionWatch(lambda: {"primary": pair.a.conninfo}, tmp_path / "last.json")
+    watch = PositionWatch(lambda: {"primary": pair.a.conninfo}, tmp_path / "drill" / "last.json")
     watch.start()
     first = watch.last_lsn()
 
@@ -55,7 +55,7 @@ def test_the_last_position_outlives_the_primary_and_the_process(pair: Pair, tmp_
     assert _until(lambda: _at(watch.last_lsn()) >= _at(written))
     pair.a.do("stop")
     seen = watch.last_lsn()
-    assert _until(lambda: PositionWatch(dict, tmp_path / "last.json").last_lsn() == seen)
+    assert _until(lambda: PositionWatch(dict, tmp_path / "drill" / "last.json").last_lsn() == seen)
     watch.close()
 
 
