@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from drill.adapters.dns_route53_errors import may_have_worked, translate
+from drill.adapters.dns_route53_client import Route53Account, no_vendor_error, open_route53
+from drill.adapters.dns_route53_errors import may_have_worked
 from drill.adapters.dns_route53_forms import Form, essence, forms_of, full_name, record, words
 from drill.model.errors import Fatal, InDoubt, StepError
 from drill.model.ports import NameFacts, RecordSet
 
 _SWITCHABLE = frozenset({"A", "AAAA", "CNAME"})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def addresses_of(host: str) -> list[str]:
@@ -41,9 +39,7 @@ class Route53Dns:
         *,
         lookup: Callable[[str], Sequence[str]] = addresses_of,
     ) -> None:
-        self._endpoint = endpoint
-        self._region = region
-        self._credentials = (access_key, secret_key)
+        self._account = Route53Account(endpoint, region, access_key, secret_key)
         self._servers = servers
         self._lookup = lookup
         self._making_client = threading.Lock()
@@ -71,7 +67,7 @@ class Route53Dns:
         batch = [{"Action": "DELETE", "ResourceRecordSet": form} for form in old]
         batch += [{"Action": "CREATE", "ResourceRecordSet": form} for form in new]
         try:
-            with _no_vendor_error("change " + before.name):
+            with no_vendor_error("change " + before.name):
                 self._client().change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Comment": "drill", "Changes": batch})
         except StepError as refused:
             self._read_back(before, old, new, refused)
@@ -80,7 +76,7 @@ class Route53Dns:
         if self._servers is not None:
             return self._servers
         zone = self._zone_of(name, "A")
-        with _no_vendor_error("name the servers of " + name):
+        with no_vendor_error("name the servers of " + name):
             hosts = self._client().get_hosted_zone(Id=zone).get("DelegationSet", {}).get("NameServers", [])
         found = [(address, 53) for host in hosts for address in self._addresses(host)]
         if not found:
@@ -136,7 +132,7 @@ class Route53Dns:
             start = {"StartRecordName": page["NextRecordName"], "StartRecordType": page["NextRecordType"]}
             if page.get("NextRecordIdentifier"):
                 start["StartRecordIdentifier"] = page["NextRecordIdentifier"]
-            with _no_vendor_error("read " + name):
+            with no_vendor_error("read " + name):
                 page = self._client().list_resource_record_sets(HostedZoneId=zone, **start)
             for form in page["ResourceRecordSets"]:
                 if (full_name(form["Name"]), form["Type"]) != (full, rtype):
@@ -159,7 +155,7 @@ class Route53Dns:
         labels = full.rstrip(".").split(".")
         for at in range(len(labels)):
             suffix = ".".join(labels[at:]) + "."
-            with _no_vendor_error("find the zone of " + full):
+            with no_vendor_error("find the zone of " + full):
                 listed = self._client().list_hosted_zones_by_name(DNSName=suffix)["HostedZones"]
             zones = [zone for zone in listed if zone["Name"].lower() == suffix]
             public = [zone for zone in zones if not zone.get("Config", {}).get("PrivateZone")]
@@ -177,31 +173,5 @@ class Route53Dns:
     def _client(self) -> Any:
         with self._making_client:
             if self._made_client is None:
-                self._made_client = self._make_client()
+                self._made_client = open_route53(self._account)
             return self._made_client
-
-    def _make_client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        on_loopback = self._endpoint is not None and urlsplit(self._endpoint).hostname in _LOOPBACK
-        config = Config(
-            connect_timeout=3,
-            read_timeout=10,
-            retries={"total_max_attempts": 3, "mode": "standard"},
-            proxies={} if on_loopback else None,  # a proxy set for the outside world must not catch calls to this machine
-        )
-        access_key, secret_key = self._credentials
-        session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=self._region)
-        return session.client("route53", endpoint_url=self._endpoint, config=config)
-
-
-@contextmanager
-def _no_vendor_error(doing: str) -> Iterator[None]:
-    """Translate whatever the client raises; `doing` completes "Route 53 cannot …"."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise translate(error, doing) from error

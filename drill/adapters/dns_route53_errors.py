@@ -51,6 +51,8 @@ def translate(error: Exception, doing: str) -> StepError:
         )
     if code == "NoSuchHostedZone":
         return Fatal(f"Route 53 cannot {doing}: the hosted zone is gone.", code="A221", fix="See who removed it before going on.")
+    if code == "NoSuchHealthCheck":
+        return Fatal(f"Route 53 cannot {doing}: there is no such health check.", code="A221", fix="Check its id and the account.")
     if code in _BUSY or status >= 500:
         return Retryable(f"Route 53 is too busy to {doing}: {code}.", code="A120", fix="Try again in a few seconds.")
     if response.get("Error") or code == "ParamValidationError":

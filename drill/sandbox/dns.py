@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ZONE = "drill.test"
 READY = "dns.ready"
 _HOST = "127.0.0.1"
+_HEALTH_SPEED = 20.0  # the service's 10 s and three failures in a row would be longer than the whole drill
 _RECORD = re.compile(r"(?P<name>[^=]+)=(?P<ttl>\d+)=(?P<values>[^=]+)")
 
 
@@ -78,9 +79,12 @@ async def _serve(directory: Path, dns_port: int, api_port: int, records: Sequenc
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    api = Route53Api()
+    api = Route53Api(speed=_HEALTH_SPEED)
     zone_id = _fill(api, records)
-    answers = Answers(api.zones, lambda: api.version, random.Random())
+    answers = Answers(api.zones, lambda: api.version, random.Random(), healthy=api.health.up)
+    over = threading.Event()
+    probing = threading.Thread(target=api.health.run, args=(over,), name="route53-health", daemon=True)
+    probing.start()
     dns_port, stop_dns = await dns_server.start(answers.answer, _HOST, dns_port)
     server = api.serve(_HOST, api_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="route53-api")
@@ -94,6 +98,8 @@ async def _serve(directory: Path, dns_port: int, api_port: int, records: Sequenc
     finally:
         ready.unlink(missing_ok=True)
         stop_dns()
+        over.set()
+        probing.join(5)
         server.shutdown()
         thread.join()
         server.server_close()

@@ -35,10 +35,18 @@ class Reply:
 class Answers:
     """Answers from the record sets of the zones, read again whenever their version changes.
 
-    Nothing here probes health: every record set counts as healthy.
+    `healthy` says of a health check's id whether it is up; without one every record set counts as healthy.
     """
 
-    def __init__(self, zones: Callable[[], Mapping[str, Sequence[Form]]], version: Callable[[], int], rng: random.Random) -> None:
+    def __init__(
+        self,
+        zones: Callable[[], Mapping[str, Sequence[Form]]],
+        version: Callable[[], int],
+        rng: random.Random,
+        *,
+        healthy: Callable[[str], bool] = lambda _identifier: True,
+    ) -> None:
+        self._healthy = healthy
         self._read_zones = zones
         self._read_version = version
         self._rng = rng
@@ -106,11 +114,24 @@ class Answers:
         if not group:
             return ()
         if group[0].get("Weight") is not None:
-            weights = [int(form["Weight"]) for form in group]
-            return self._rng.choices(group, weights if any(weights) else None)
+            candidates = self._by_weight(group)
+            weights = [int(form["Weight"]) for form in candidates]
+            return self._rng.choices(candidates, weights if any(weights) else None)
         if group[0].get("MultiValueAnswer"):
-            return self._rng.sample(list(group), min(8, len(group)))
-        return [next((form for form in group if form.get("Failover") == "PRIMARY"), group[0])]
+            well = [form for form in group if self._up(form)] or list(group)
+            return self._rng.sample(well, min(8, len(well)))
+        primary = next((form for form in group if form.get("Failover") == "PRIMARY"), group[0])
+        secondary = next((form for form in group if form.get("Failover") == "SECONDARY"), None)
+        return [primary if secondary is None or self._up(primary) or not self._up(secondary) else secondary]
+
+    def _by_weight(self, group: Sequence[Form]) -> Sequence[Form]:
+        """The weighted record sets that share the traffic: a weight of 0 is a warm standby, not off; all down, all count."""
+        heavy = [form for form in group if int(form["Weight"])]
+        well = [form for form in heavy if self._up(form)]
+        return well or [form for form in group if not int(form["Weight"]) and self._up(form)] or heavy or group
+
+    def _up(self, form: Form) -> bool:
+        return not form.get("HealthCheckId") or self._healthy(str(form["HealthCheckId"]))
 
     def _row(self, form: Form, name: str) -> Row:
         return Row(name, form["Type"], int(form.get("TTL", _ALIAS_TTL_S)), tuple(values_of(form)))

@@ -14,6 +14,7 @@ from moto.route53 import models, responses
 from moto.route53.exceptions import Route53ClientError
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from drill.sandbox.route53_health import Health
 from drill.sandbox.route53_rules import BatchRefused, Form, apply_batch, full
 
 _ACCOUNT, _PARTITION = "123456789012", "aws"
@@ -32,7 +33,9 @@ _OPTIONAL = {
 class Route53Api:
     """moto's Route 53 in this process. One per process: moto keeps its zones in the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, speed: float = 1.0) -> None:
+        self.health = Health(lambda: self._backend.health_checks, speed=speed)
+        """What the health checks say; whoever wants them probed runs it."""
         self._one_batch_at_a_time = threading.Lock()
         self._changes: set[str] = set()
         self._numbers = itertools.count(1)
@@ -90,6 +93,26 @@ class Route53Api:
                 raise Route53ClientError("NoSuchChange", f"A change with id {identifier} does not exist.")
             return _change_info(identifier, "INSYNC")
 
+        plain_update = responses.Route53.update_health_check
+
+        def update_health_check(response: Any) -> Any:
+            wanted = response._get_param("HealthCheckVersion")  # noqa: SLF001  # as above
+            check = self._backend.get_health_check(response._get_param("HealthCheckId"))  # noqa: SLF001  # as above
+            if wanted is not None and int(wanted) != check.health_check_version:
+                raise Route53ClientError("HealthCheckVersionMismatch", "The health check has another version.")
+            answer = plain_update(response)
+            check.health_check_version += 1
+            return answer
+
+        def get_health_check_status(response: Any) -> Any:
+            identifier = response._get_param("HealthCheckId")  # noqa: SLF001  # as above
+            self._backend.get_health_check(identifier)
+            status = "Success: HTTP Status Code 200, OK" if self.health.observed(identifier) else "Failure: The connection failed."
+            report = {"Region": "us-east-1", "IPAddress": "127.0.0.1", "StatusReport": {"Status": status, "CheckedTime": utcnow()}}
+            return ActionResult({"HealthCheckObservations": [report]})
+
+        responses.Route53.update_health_check = update_health_check
+        responses.Route53.get_health_check_status = get_health_check_status
         models.Route53Backend.change_resource_record_sets = apply
         responses.Route53.change_resource_record_sets = change
         responses.Route53.get_change = get_change

@@ -1,0 +1,51 @@
+"""Opens the Route 53 client, and lets none of its errors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from drill.adapters.dns_route53_errors import translate
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True)
+class Route53Account:
+    """Where and as whom to call; without keys, as boto3's own chain says."""
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+
+
+def open_route53(account: Route53Account) -> Any:
+    """A client of one account."""
+    import boto3
+    from botocore.config import Config
+
+    on_loopback = account.endpoint is not None and urlsplit(account.endpoint).hostname in _LOOPBACK
+    config = Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+        proxies={} if on_loopback else None,  # a proxy set for the outside world must not catch calls to this machine
+    )
+    keys = {"aws_access_key_id": account.access_key, "aws_secret_access_key": account.secret_key}
+    session = boto3.session.Session(**keys, region_name=account.region)
+    return session.client("route53", endpoint_url=account.endpoint, config=config)
+
+
+@contextmanager
+def no_vendor_error(doing: str) -> Iterator[None]:
+    """Translate whatever the client raises; `doing` completes "Route 53 cannot …"."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error, doing) from error
