@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drill.adapters.ansible_leftovers import private_directory
+from drill.adapters.terraform_backend import backend_text, terraform_settings
 from drill.adapters.terraform_binary import terraform_argv
 from drill.adapters.terraform_events import Teller, failure_of, outputs_of
 from drill.adapters.terraform_lost import close_log, made_without_trace, note_for_a_person, noted
@@ -19,12 +20,13 @@ from drill.adapters.terraform_module import Laid, find_laid, lay
 from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_plan import plan_of
 from drill.adapters.terraform_process import Command, Ended
-from drill.adapters.terraform_state import State, read_state, remember_state
+from drill.adapters.terraform_state import State, parse_state, read_state, remember_state
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import TerraformEvent, TerraformPlan, Workspace
 
 _PLAN: Final = "drill.tfplan"
-_LOCK: Final[Mapping[str, Any]] = {"input": False, "lock_timeout": "30s"}
+_PULLED: Final = "pulled"
+_LOOK_LIMIT_S: Final = 60.0
 _PREVIEW_LIMIT_S: Final = 120.0
 
 
@@ -40,12 +42,22 @@ class TerraformCli:
     """Workspaces lie under `home/drills/<drill>/terraform/<step>`; modules are found below `project` unless absolute.
 
     `environment` is added to Terraform's own small one: providers' credentials, and secrets as `TF_VAR_name`; its values are kept out of
-    every event and error. `grace_s` is how long an interrupted Terraform may take to save its state; creating a server in a cloud takes
-    minutes, and is not cut short.
+    every event and error. Providers come from `mirror` alone where one is given. `grace_s` is how long an interrupted Terraform may take to
+    save its state; creating a server in a cloud takes minutes, and is not cut short.
     """
 
-    def __init__(self, home: Path, project: Path, mark: str, environment: Mapping[str, str], *, grace_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        project: Path,
+        mark: str,
+        environment: Mapping[str, str],
+        *,
+        grace_s: float = 30.0,
+        mirror: Path | None = None,
+    ) -> None:
         self._home = home
+        self._mirror = mirror
         self._project = project
         self._mark = mark
         self._environment = dict(environment)
@@ -67,7 +79,7 @@ class TerraformCli:
         if laid is None or not (laid.directory / _PLAN).exists():
             raise Fatal(f"{workspace.step} has no saved plan.", code="A245", fix="This is a bug of ours: a plan comes before its apply.")
         try:
-            ended = self._command(laid).run("apply", _PLAN, stopping=stopping, on_event=Teller(on_event), json=True, **_LOCK)
+            ended = self._command(laid).run("apply", _PLAN, stopping=stopping, on_event=Teller(on_event), json=True, **_waiting(laid))
         finally:
             (laid.directory / _PLAN).unlink(missing_ok=True)  # it holds the variables, and is stale by now
             self._remember(laid)
@@ -90,7 +102,7 @@ class TerraformCli:
         until_s = time.monotonic() + _PREVIEW_LIMIT_S
         scratch = private_directory(self._mark)
         try:
-            laid = self._lay(module, scratch, variables)
+            laid = self._lay(Workspace("preview", "preview", module, variables), scratch)
             return self._planned(laid, destroy=False, stopping=lambda: time.monotonic() > until_s)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -107,16 +119,33 @@ class TerraformCli:
         return find_laid(self._place(workspace))
 
     def _lay_out(self, workspace: Workspace, place: Path) -> Laid:
-        return self._lay(workspace.module, place, workspace.variables)
+        return self._lay(workspace, place, backend=backend_text(workspace))
 
     def _state(self, laid: Laid) -> State | None:
-        return read_state(laid.directory)
+        return self._pulled(laid) if laid.remote else read_state(laid.directory)
+
+    def _pulled(self, laid: Laid) -> State | None:
+        """The state from where it is kept. A module that was never planned here is made ready first."""
+        until_s = time.monotonic() + _LOOK_LIMIT_S
+        stopping: Callable[[], bool] = lambda: time.monotonic() > until_s  # noqa: E731 - one condition, used twice
+        if not (laid.directory / ".terraform" / "terraform.tfstate").exists():
+            self._init(laid, stopping)
+        ended = self._command(laid).run("state", "pull", stopping=stopping, log=_PULLED)
+        if ended.code != 0:
+            raise failure_of(ended, "state pull")
+        pulled = laid.directory / f"{_PULLED}.jsonl"
+        try:
+            return parse_state(pulled)
+        finally:
+            pulled.unlink()  # it holds every value, sensitive or not
 
     def _remember(self, laid: Laid) -> None:
-        remember_state(laid.directory)
+        if not laid.remote:
+            remember_state(laid.directory)
 
-    def _lay(self, module: str, place: Path, variables: Mapping[str, Any]) -> Laid:
-        return lay(self._project / module, place, variables, plugins=self._plugins)
+    def _lay(self, workspace: Workspace, place: Path, *, backend: str = "") -> Laid:
+        settings = terraform_settings(self._plugins, self._mirror)
+        return lay(self._project / workspace.module, place, workspace, settings=settings, backend=backend)
 
     @property
     def _plugins(self) -> Path:
@@ -138,11 +167,11 @@ class TerraformCli:
             return
         command = self._command(laid)
         if ours:
-            again = command.run("apply", stopping=stopping, log="again", json=True, auto_approve=True, target=ours, **_LOCK)
+            again = command.run("apply", stopping=stopping, log="again", json=True, auto_approve=True, target=ours, **_waiting(laid))
             self._remember(laid)
             _succeeded(again, "apply")
         for address in state.tainted if state else ():
-            _succeeded(command.run("untaint", address, stopping=stopping, lock_timeout=_LOCK["lock_timeout"]), "untaint")
+            _succeeded(command.run("untaint", address, stopping=stopping, lock_timeout=_waiting(laid)["lock_timeout"]), "untaint")
             self._remember(laid)
 
     def _planned(self, laid: Laid, *, destroy: bool, stopping: Callable[[], bool]) -> TerraformPlan:
@@ -150,14 +179,14 @@ class TerraformCli:
         if laid.needs_init:
             self._init(laid, stopping)
         ways: dict[str, Any] = {"destroy": True} if destroy else {}
-        _succeeded(command.run("plan", stopping=stopping, json=True, out=_PLAN, **ways, **_LOCK), "plan")
+        _succeeded(command.run("plan", stopping=stopping, json=True, out=_PLAN, **ways, **_waiting(laid)), "plan")
         shown = _succeeded(command.run("show", _PLAN, stopping=stopping, json=True), "show")
         (laid.directory / "show.jsonl").unlink()  # it holds every value, sensitive or not
         return plan_of(shown, hashlib.sha256((laid.directory / _PLAN).read_bytes()).hexdigest())
 
     def _init(self, laid: Laid, stopping: Callable[[], bool]) -> None:
         with self._cache_to_ourselves():
-            _succeeded(self._command(laid).run("init", stopping=stopping, no_color=True, **_LOCK), "init")
+            _succeeded(self._command(laid).run("init", stopping=stopping, no_color=True, **_waiting(laid)), "init")
 
     @contextlib.contextmanager
     def _cache_to_ourselves(self) -> Iterator[None]:
@@ -166,6 +195,11 @@ class TerraformCli:
         with (self._plugins / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _waiting(laid: Laid) -> dict[str, Any]:
+    """Ask nobody; wait as long as this for another who holds the state."""
+    return {"input": False, "lock_timeout": f"{laid.lock_timeout_s:g}s"}
 
 
 def _succeeded(ended: Ended, command: str) -> Ended:

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from drill.model.errors import Fatal
+from drill.model.ports import Workspace
 
 _LAYOUT: Final = "workspace.json"
 _VARIABLES: Final = "drill.auto.tfvars.json"
@@ -23,58 +24,64 @@ _NEEDS_INIT: Final = re.compile(
     r'\b(required_providers|provider\s+"|module\s+"|backend\s+"|cloud\s*\{|(resource|data|ephemeral)\s+"(?!terraform_))'
 )
 
+_VARIABLE: Final = re.compile(r'\bvariable"?\s*:?\s*\{?\s*"(drill|step)"')
 _NO_NETWORK: Final = 'provider_installation {\n  filesystem_mirror {\n    path = "/nonexistent"\n  }\n}\n'
-_IN_POSTGRES: Final = 'terraform {{\n  backend "pg" {{\n    schema_name = {schema}\n  }}\n}}\n'
-_ONE_CACHE: Final = "plugin_cache_dir = {path}\nplugin_cache_may_break_dependency_lock_file = true\n"
 
 
 @dataclass(frozen=True)
 class Laid:
-    """A module in its workspace. `directory` is where Terraform runs and keeps its state."""
+    """A module in its workspace. `directory` is where Terraform runs, and keeps its state unless that is `remote`."""
 
     directory: Path
     needs_init: bool
+    remote: bool = False
+    lock_timeout_s: float = 30.0
 
 
-def lay(source: Path, workspace: Path, variables: Mapping[str, Any], *, plugins: Path, schema: str = "") -> Laid:
-    """Copy the module in and write its variables, which must hold no secret. `plugins` caches providers between workspaces.
+def lay(source: Path, place: Path, workspace: Workspace, *, settings: str, backend: str = "") -> Laid:
+    """Copy the module to a place and write its variables, which must hold no secret; those called `drill` and `step` are known already.
 
-    The state goes beside the module, or into this `schema` of the Postgres that PG_CONN_STR names.
+    `settings` is Terraform's own configuration for modules that use providers. The state goes beside the module, or where `backend` says.
     What an earlier copy left is removed, the state never. Raises: Fatal: there is no such module, or it cannot be copied (A241).
     """
     if not _files(source):
         raise Fatal(f"{source} holds no Terraform module.", code="A241", fix="Name a directory with .tf files, as seen from the project.")
     modules = [source.resolve(), *_used(source.resolve(), {source.resolve()})]
     root = Path(os.path.commonpath(modules))
-    directory = workspace / modules[0].relative_to(root)
+    directory = place / modules[0].relative_to(root)
     try:
-        copied = sorted({name for module in modules for name in _copy(module, root, workspace)})
+        copied = sorted({name for module in modules for name in _copy(module, root, place)})
     except OSError as error:
         raise Fatal(f"{source} cannot be copied: {error}", code="A241", fix="Look at its files; leave DRILL_HOME outside of it.") from error
-    _remove_stale(workspace, copied)
-    laid = _configure(directory, variables, plugins, schema)
-    layout = {"directory": str(directory.relative_to(workspace)), "needs_init": laid.needs_init, "copied": copied}
-    _write_private(workspace / _LAYOUT, json.dumps(layout))
+    _remove_stale(place, copied)
+    laid = _configure(directory, workspace, settings=settings, backend=backend)
+    kept = {"needs_init": laid.needs_init, "remote": laid.remote, "lock_timeout_s": laid.lock_timeout_s}
+    _write_private(place / _LAYOUT, json.dumps({"directory": str(directory.relative_to(place)), **kept, "copied": copied}))
     return laid
 
 
-def _configure(directory: Path, variables: Mapping[str, Any], plugins: Path, schema: str) -> Laid:
+def _configure(directory: Path, workspace: Workspace, *, settings: str, backend: str) -> Laid:
     files = _files(directory)
     text = "".join(map(_text, files))
     needs_init = bool(_NEEDS_INIT.search(text)) or any(file.suffix == ".json" for file in files)
-    if schema:
-        (directory / _OVERRIDE).write_text(_IN_POSTGRES.format(schema=json.dumps(schema)), encoding="utf-8")
+    if backend:
+        (directory / _OVERRIDE).write_text(backend, encoding="utf-8")
     elif _STATE_ELSEWHERE.search(text):  # a drill keeps its own state, beside its module
         (directory / _OVERRIDE).write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
-    _write_private(directory / _VARIABLES, json.dumps(dict(variables)))
-    (directory / "cli.tfrc").write_text(_ONE_CACHE.format(path=json.dumps(str(plugins))) if needs_init else _NO_NETWORK, encoding="utf-8")
-    return Laid(directory, needs_init or bool(schema))
+    identity = {"drill": workspace.drill, "step": workspace.step}
+    known = {name: identity[name] for name in _VARIABLE.findall(text)}
+    _write_private(directory / _VARIABLES, json.dumps({**known, **workspace.variables}))
+    (directory / "cli.tfrc").write_text(settings if needs_init else _NO_NETWORK, encoding="utf-8")
+    return Laid(directory, needs_init or bool(backend), bool(backend), workspace.lock_timeout_s)
 
 
 def find_laid(workspace: Path) -> Laid | None:
     """What `lay` left in a workspace; nothing when it was never laid."""
     layout = _layout(workspace)
-    return Laid(workspace / layout["directory"], layout["needs_init"]) if layout else None
+    if layout is None:
+        return None
+    more = {name: layout[name] for name in ("remote", "lock_timeout_s") if name in layout}
+    return Laid(workspace / layout["directory"], layout["needs_init"], **more)
 
 
 def _layout(workspace: Path) -> dict[str, Any] | None:

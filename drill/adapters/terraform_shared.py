@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,16 +12,14 @@ import sqlalchemy as sa
 from drill.adapters.database import create_tables
 from drill.adapters.database_errors import riding_out
 from drill.adapters.terraform import TerraformCli
+from drill.adapters.terraform_backend import schema_backend
 from drill.adapters.terraform_binary import terraform_argv
-from drill.adapters.terraform_events import failure_of
-from drill.adapters.terraform_module import Laid, find_laid, lay
+from drill.adapters.terraform_module import Laid, find_laid
 from drill.adapters.terraform_process import Command
-from drill.adapters.terraform_state import State, parse_state
+from drill.model.errors import Fatal
 from drill.model.ports import Workspace
 
 _PATIENCE_S: Final = 60.0
-_LOOK_LIMIT_S: Final = 60.0
-_PULLED: Final = "pulled"
 _metadata = sa.MetaData()
 _workspaces = sa.Table(
     "terraform_workspace",
@@ -75,9 +70,17 @@ class SharedTerraform(TerraformCli):
     """
 
     def __init__(
-        self, home: Path, project: Path, mark: str, *, environment: Mapping[str, str], workspaces: SqlWorkspaces, password: str = ""
+        self,
+        home: Path,
+        project: Path,
+        mark: str,
+        *,
+        environment: Mapping[str, str],
+        workspaces: SqlWorkspaces,
+        password: str = "",
+        mirror: Path | None = None,
     ) -> None:
-        super().__init__(home, project, mark, environment)
+        super().__init__(home, project, mark, environment, mirror=mirror)
         self._workspaces = workspaces
         self._password = password
 
@@ -99,9 +102,11 @@ class SharedTerraform(TerraformCli):
         return self._lay_in_schema(whole, place)
 
     def _lay_in_schema(self, workspace: Workspace, place: Path) -> Laid:
+        if workspace.backend:
+            fix = "Leave `backend` out: the drills' database keeps the state, so that another machine can go on with it."
+            raise Fatal(f"{workspace.step} keeps its state elsewhere.", code="A247", fix=fix)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        schema = _schema(workspace)
-        return lay(self._project / workspace.module, place, workspace.variables, plugins=self._plugins, schema=schema)
+        return self._lay(workspace, place, backend=schema_backend(workspace))
 
     def _find(self, workspace: Workspace) -> Laid | None:
         place = self._place(workspace)
@@ -110,32 +115,8 @@ class SharedTerraform(TerraformCli):
         made = self._workspaces.recall(workspace.drill, workspace.step)
         return self._lay_in_schema(made, place) if made else None
 
-    def _state(self, laid: Laid) -> State | None:
-        until_s = time.monotonic() + _LOOK_LIMIT_S
-        stopping: Callable[[], bool] = lambda: time.monotonic() > until_s  # noqa: E731 - one condition, used twice
-        if not (laid.directory / ".terraform" / "terraform.tfstate").exists():
-            self._init(laid, stopping)
-        ended = self._command(laid).run("state", "pull", stopping=stopping, log=_PULLED)
-        if ended.code != 0:
-            raise failure_of(ended, "state pull")
-        pulled = laid.directory / f"{_PULLED}.jsonl"
-        try:
-            return parse_state(pulled)
-        finally:
-            pulled.unlink()  # it holds every value, sensitive or not
-
-    def _remember(self, laid: Laid) -> None:
-        """Nothing: the database keeps it."""
-
 
 def passfile(password: str) -> str:
     """The file in which PostgreSQL's clients look a password up: this one for every server, database and user."""
     escaped = password.replace("\\", "\\\\").replace(":", "\\:")
     return f"*:*:*:*:{escaped}\n"
-
-
-def _schema(workspace: Workspace) -> str:
-    """A schema's name of at most 63 letters, readable and unique."""
-    name = f"{workspace.drill}/{workspace.step}"
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower())[:40].strip("_")
-    return f"tf_{plain}_{hashlib.sha256(name.encode()).hexdigest()[:10]}"

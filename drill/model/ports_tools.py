@@ -96,12 +96,18 @@ class TerraformPlan:
 
 @dataclass(frozen=True)
 class Workspace:
-    """One Terraform directory and state: one per drill and step."""
+    """One Terraform directory and state: one per drill and step.
+
+    `backend` holds one entry, where the state is kept instead of beside the module: `{"s3": {"bucket": …, "region": …}}`. Another holder of
+    the state's lock is waited for as long as `lock_timeout_s`.
+    """
 
     drill: str
     step: str
     module: str
     variables: Mapping[str, Any]
+    backend: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lock_timeout_s: float = 30.0
 
 
 class Terraform(Protocol):

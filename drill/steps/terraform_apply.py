@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
+from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
 from drill.model.plan_policy import RULES, bounds_of, refuse_broken
 from drill.model.ports import Attempt, TerraformChange, TerraformEvent, Workspace, World
 from drill.steps.base import Params, Step
 
+_PRIVATE: Final = re.compile(r"secret|password|token|access_key|conn_str")
+_IN_ADDRESS: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+
 
 class TerraformApplyParams(Params):
-    """`module` is a directory as seen from the project; `site` is where it builds."""
+    """`module` is a directory as seen from the project; `site` is where it builds.
+
+    `backend` keeps the state elsewhere than on this machine, each drill's and step's at a place of its own; whoever holds it is waited for
+    as long as `lock_timeout`.
+    """
 
     module: str
     site: str = "standby"
     variables: dict[str, Any] = Field(default_factory=dict)
+    backend: dict[Literal["s3", "http", "pg"], dict[str, Any]] = Field(
+        default_factory=dict,
+        max_length=1,
+        description="Such as {s3: {bucket: drill-state, region: eu-west-1}}; credentials come from the environment.",
+    )
+    lock_timeout: Annotated[Duration, Field(gt=0)] = 30.0
 
     @field_validator("variables")
     @classmethod
@@ -28,6 +43,28 @@ class TerraformApplyParams(Params):
         if secrets:
             raise ValueError(f"{', '.join(secrets)}: a variable would write the secret down. Give it to Terraform as TF_VAR_name.")
         return variables
+
+    @field_validator("backend")
+    @classmethod
+    def _keep_apart(cls, backend: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for kind, settings in backend.items():
+            taken = sorted({"key", "schema_name", "workspace_key_prefix"} & settings.keys())
+            if taken:
+                raise ValueError(f"{kind}.{taken[0]} is not yours to say: every drill and step has a state of its own.")
+            private = sorted(name for name in settings if _PRIVATE.search(name)) + [
+                text for text in _texts(settings) if _IN_ADDRESS.search(text)
+            ]
+            if private or any(text.startswith("secret:") for text in _texts(settings)):
+                raise ValueError(
+                    f"{kind} would write a secret down. Give it as AWS_…, TF_HTTP_USERNAME and TF_HTTP_PASSWORD, or PG_CONN_STR."
+                )
+        return backend
+
+    def workspace(self, drill: str, step: str) -> Workspace:
+        """Its workspace in a drill."""
+        return Workspace(
+            drill, step, self.module, self.variables, {str(kind): row for kind, row in self.backend.items()}, self.lock_timeout
+        )
 
 
 class TerraformApply(Step[TerraformApplyParams]):
@@ -54,7 +91,7 @@ class TerraformApply(Step[TerraformApplyParams]):
 
     def run(self, params: TerraformApplyParams, world: World, attempt: Attempt) -> Outputs:
         attempt.register_undo({"undo": "destroy", "module": params.module, "site": params.site})
-        workspace = Workspace(attempt.drill, attempt.step, params.module, params.variables)
+        workspace = params.workspace(attempt.drill, attempt.step)
         plan = world.terraform.plan(workspace, stopping=attempt.stopping)
         refuse_broken(plan, bounds_of(world.ground.attributes(params.site), attempt.drill))
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, policy=list(RULES))
@@ -63,10 +100,10 @@ class TerraformApply(Step[TerraformApplyParams]):
         return {**outputs, "created": created, "count": len(created)}
 
     def undo(self, params: TerraformApplyParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
-        destroy(Workspace(attempt.drill, attempt.step, params.module, params.variables), world, attempt, site=params.site)
+        destroy(params.workspace(attempt.drill, attempt.step), world, attempt, site=params.site)
 
     def leftovers(self, params: TerraformApplyParams, world: World, drill: str, step: str) -> list[str]:
-        left = world.terraform.resources(Workspace(drill, step, params.module, params.variables))
+        left = world.terraform.resources(params.workspace(drill, step))
         return [f"{address} of {step} still exists" for address in left]
 
 
