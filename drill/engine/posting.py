@@ -18,6 +18,8 @@ from drill.model.ports_people import Way
 
 TRIES: Final = 3
 _LOOK_UP_TRIES: Final = 5
+_LOOK_UP_TRIES_DEAD: Final = 10
+"""For a text that may be sent again when it is not found: a request of a dead engine may still be on its way."""
 _LOOK_UP_REST_S: Final = 1.0
 _SICK_S: Final = 60.0
 """So long the texts of a provider that hangs take another way, where there is one."""
@@ -107,7 +109,7 @@ class Courier:
             return None
         if not way_of(text.messenger, text.message).traceable:
             return SendResult("in_doubt", "", code="engine-died", detail="The engine died while it was sent.", traceable=False)
-        trip.doubt, trip.looks, trip.resend = SendResult("in_doubt", "", code="engine-died"), _LOOK_UP_TRIES, True
+        trip.doubt, trip.looks, trip.resend = SendResult("in_doubt", "", code="engine-died"), _LOOK_UP_TRIES_DEAD, True
         return Next(wait_s=_LOOK_UP_REST_S)
 
     def _send(self, trip: Trip, text: Text) -> SendResult | Next:
