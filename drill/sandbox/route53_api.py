@@ -42,6 +42,7 @@ class Route53Api:
         self.version = 0
         """Grows with every change, so that whoever answers from the zones knows when to read them again."""
         self._install()
+        self._install_health()
 
     @property
     def _backend(self) -> Any:
@@ -93,6 +94,11 @@ class Route53Api:
                 raise Route53ClientError("NoSuchChange", f"A change with id {identifier} does not exist.")
             return _change_info(identifier, "INSYNC")
 
+        models.Route53Backend.change_resource_record_sets = apply
+        responses.Route53.change_resource_record_sets = change
+        responses.Route53.get_change = get_change
+
+    def _install_health(self) -> None:
         plain_update = responses.Route53.update_health_check
 
         def update_health_check(response: Any) -> Any:
@@ -113,9 +119,6 @@ class Route53Api:
 
         responses.Route53.update_health_check = update_health_check
         responses.Route53.get_health_check_status = get_health_check_status
-        models.Route53Backend.change_resource_record_sets = apply
-        responses.Route53.change_resource_record_sets = change
-        responses.Route53.get_change = get_change
 
 
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # the vendor's class has no types
