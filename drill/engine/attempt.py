@@ -111,6 +111,12 @@ class StepRunner:
             done = self._try(planned, number=tries + 1)
         return done
 
+    def write_undo(self, planned: PlannedStep) -> None:
+        """Register what the step says about its way back before anything of it begins. Raises: Fatal: a value is missing (A201)."""
+        undo = self.kinds[planned.kind].undo_ahead(self.resolve(planned))
+        if undo is not None:
+            StepAttempt(self.recorder, planned, number=0, artifacts=self.artifacts).register_undo(undo)
+
     def _look(self, planned: PlannedStep) -> StepProgress:
         return self.recorder.look(lambda progress: progress.step(planned.id))
 

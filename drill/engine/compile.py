@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from drill.engine.compile_checks import Kinds, scenario_problems
-from drill.engine.compile_gate_checks import MERGED
+from drill.engine.compile_gate_checks import HAND, MERGED
 from drill.model.errors import Finding, ScenarioInvalid
 from drill.model.graph import topological
 from drill.model.plan import (
@@ -28,6 +28,7 @@ from drill.model.plan import (
 from drill.model.problem import Problem, did_you_mean
 from drill.model.scenario import AcknowledgeForm, PhaseForm, Scenario, StepForm
 from drill.model.scenario_guards import GuardForm
+from drill.steps.base import Step
 
 Locate = Callable[[Iterable[Problem]], list[Finding]]
 
@@ -119,7 +120,20 @@ class _Compiler:
         for phase in phases:
             if phase.gate:
                 members.setdefault(phase.gate, []).append(phase.id)
-        return [self._gate(gate, names, phases) for gate, names in members.items()]
+        by_phases = [self._gate(gate, names, phases) for gate, names in members.items()]
+        return [*by_phases, *(self._hand_gate(step) for phase in phases for step in phase.steps if self._by_hand(step))]
+
+    def _by_hand(self, step: PlannedStep) -> bool:
+        return self._kinds[step.kind].by_hand and not step.skip
+
+    def _hand_gate(self, step: PlannedStep) -> Gate:
+        """The question by which a person is asked to do a step; silence never means that it was done."""
+        usual = self._scenario.defaults.acknowledge.model_dump(include=HAND, exclude_unset=True)
+        own = {name: value for name, value in step.params.items() if name in HAND and value is not None}
+        rules = AcknowledgeForm.model_validate({**usual, **own})
+        silence = "hold" if rules.silence == "proceed" else rules.silence
+        fields = {"ask": rules.ask, "then": rules.then, "quorum": rules.quorum, "silence": silence}
+        return Gate(id=step.id, phases=(step.phase,), at="before", within_s=rules.within or 0.0, **fields)
 
     def _phase(self, name: str, form: PhaseForm) -> PlannedPhase:
         asks = self._asks(form)
@@ -148,7 +162,7 @@ class _Compiler:
             id=f"{phase}.{name}",
             phase=phase,
             kind=form.kind,
-            title=form.title or Text(en=kind.title[0], zh=kind.title[1]),
+            title=form.title or _title_of(kind, form.params),
             params=form.params,
             after=tuple(f"{phase}.{earlier}" for earlier in form.after),
             timeout_s=form.timeout or kind.default_timeout_s,
@@ -172,6 +186,11 @@ class _Compiler:
 
     def _dangerous(self, step: PlannedStep) -> bool:
         return step.no_return or bool(self._kinds[step.kind].marks & _DANGEROUS)
+
+
+def _title_of(kind: Step[Any], params: Mapping[str, Any]) -> Text:
+    """What a step is called without a title of its own: its kind, or what a person is to do."""
+    return Text(en=params["do"], zh=params["do"]) if kind.by_hand and params.get("do") else Text(en=kind.title[0], zh=kind.title[1])
 
 
 def _spoken(name: str) -> Text:

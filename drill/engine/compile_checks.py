@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
-from drill.engine.compile_gate_checks import gate_problems
+from drill.engine.compile_gate_checks import gate_problems, hand_problems
 from drill.engine.compile_ground_checks import ground_problems
 from drill.engine.compile_guard_checks import guard_problems
 from drill.engine.compile_outline import Names, Outline, PhaseOutline, StepOutline, names, outline
@@ -31,6 +31,7 @@ def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
         *ground_problems(data, seen, kinds),
         *_phase_problems(seen),
         *gate_problems(seen),
+        *hand_problems(data, seen, {name for name, kind in kinds.items() if kind.by_hand}),
         *guard_problems(data, seen),
         *people_problems(data),
     ]

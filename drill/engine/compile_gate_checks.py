@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from drill.engine.compile_outline import AcknowledgeOutline, Outline, PhaseOutline
+from drill.engine.compile_outline import AcknowledgeOutline, Outline, PhaseOutline, mapping
 from drill.model.graph import find_cycle
 from drill.model.problem import Problem, did_you_mean
 
 MERGED: Final = ("ask", "then", "within", "quorum", "silence", "by", "blocking", "four_eyes")
 """What the members of a joint gate must agree on."""
+HAND: Final = {"ask", "then", "within", "quorum", "silence"}
+"""What a step that a person does may say about who is asked."""
 
 
 def gate_problems(seen: Outline) -> Iterator[Problem]:
@@ -21,6 +23,15 @@ def gate_problems(seen: Outline) -> Iterator[Problem]:
     for name, members in joint_members(seen).items():
         yield from _joint(name, members, seen)
     yield from _deadlock(seen)
+
+
+def hand_problems(data: Mapping[str, Any], seen: Outline, by_hand: Collection[str]) -> Iterator[Problem]:
+    """Every mistake in whom the steps of these kinds ask."""
+    inherited = mapping(mapping(data.get("defaults")).get("acknowledge"))
+    usual = {name: value for name, value in inherited.items() if name in HAND}
+    for step in (step for step in seen.steps() if step.kind in by_hand):
+        own = {name: value for name, value in step.params.items() if name in HAND}
+        yield from _people(step.id, AcknowledgeOutline(own, usual, (*step.at, step.kind)), seen)
 
 
 def joint_members(seen: Outline) -> dict[str, list[PhaseOutline]]:

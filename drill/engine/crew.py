@@ -11,6 +11,7 @@ from drill.engine.attempt import Result, StepRunner
 from drill.engine.conduct import Part
 from drill.engine.dead_man import OUTAGE
 from drill.engine.gate import GateKeeper, untouched
+from drill.engine.hands import Hands
 from drill.engine.helm import Helm
 from drill.engine.last_look import LastLook
 from drill.engine.notify import Notifier
@@ -104,6 +105,7 @@ class DrillCrew:
         self._second_look = SecondLook(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past, office=kit.office)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
+        self._hands = Hands(self._runner, self._gates)
         looks = MessageChecks(kit.plan, kit.people, kit.messengers, kit.office, self.notifier, kit.recorder.clock)
         self._preflight = Preflight(
             self._runner, secrets=kit.secrets, guards=kit.guards, auditor=kit.auditor, quotas=looks.quotas, trial=looks.trial
@@ -118,10 +120,8 @@ class DrillCrew:
 
     def preflight(self) -> Result:
         if self._recorder.look(lambda progress: progress.started):
-            return {
-                "status": "ok",
-                "failed": [],
-            }  # another life of a drill that has touched the ground: it is not firm, and that is the point
+            # another life of a drill that has touched the ground: it is not firm, and that is the point
+            return {"status": "ok", "failed": []}
         failed = [check for check in self._preflight.run() if not check.ok]
         return {"status": "failed" if failed else "ok", "failed": [f"{check.name}: {check.detail} {check.fix}".strip() for check in failed]}
 
@@ -150,7 +150,7 @@ class DrillCrew:
         self._open(step.phase)
         if OUTAGE in self._kinds[step.kind].marks and not self._stands_watch(step):
             return {"status": "stopped"}
-        return self._runner.run(step)
+        return self._hands.run(step)
 
     def _stands_watch(self, step: PlannedStep) -> bool:
         """Whether the dead man stands watch before an outage; without one the drill is aborted: nobody would end it."""

@@ -71,12 +71,14 @@ class Notifier:
 
     def _question(self, gate: Gate, contact: str, *, escalated: bool) -> list[Letter]:
         person = self._people.plan.contact(contact)
-        titles = [getattr(self._people.plan.phase(phase).title, person.language) for phase in gate.phases]
+        plan = self._people.plan
+        about = [plan.step(gate.id).title] if gate.by_hand else [plan.phase(phase).title for phase in gate.phases]
+        titles = [getattr(title, person.language) for title in about]
         together = _AND[person.language].join(titles)
         words = {
             "phase": titles[0] if len(titles) == 1 else together,
             "phases": together,
-            "state": STATES["starting" if gate.at == "before" else "done"][person.language],
+            "state": STATES["by hand" if gate.by_hand else "starting" if gate.at == "before" else "done"][person.language],
             "within": format_duration(gate.within_s),
             "silent": "、".join(gate.ask) if person.language == "zh" else ", ".join(gate.ask),
         }

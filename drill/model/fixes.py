@@ -75,7 +75,7 @@ def _gates(ground: Ground) -> Iterator[_Idea]:
     now_ms = ground.timeline.now_ms
     for question in ground.asked.values():
         gate = next((one for one in ground.timeline.plan.gates if one.id == question.id), None)
-        if gate is None or question.answered_ms is None or (gate.at == "after" and not gate.blocking):
+        if gate is None or gate.by_hand or question.answered_ms is None or (gate.at == "after" and not gate.blocking):
             continue
         name, wait = phases_title(ground.timeline.plan, question.phases), question.wait_ms(now_ms)
         if question.late(now_ms):

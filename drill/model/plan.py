@@ -163,6 +163,11 @@ class Gate(Frozen):
     destructive: bool = False
     four_eyes: bool = False
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether it asks a person to do a step: then it has the step's dotted id."""
+        return "." in self.id
+
 
 class PlannedStep(Frozen):
     """One step. `params` are the scenario's, expressions unresolved; `after` names step ids of the same phase."""

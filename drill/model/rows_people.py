@@ -23,7 +23,7 @@ def _gate_row(timeline: Timeline, question: Question) -> GateRow:
     return GateRow(
         id=question.id,
         phases=question.phases,
-        title=phases_title(timeline.plan, question.phases),
+        title=_title(timeline.plan, question),
         asked=question.asked,
         asked_s=seconds(question.asked_ms),
         within_s=seconds(question.within_ms),
@@ -35,6 +35,12 @@ def _gate_row(timeline: Timeline, question: Question) -> GateRow:
         escalated_to=question.escalated_to,
         late=question.late(timeline.now_ms),
     )
+
+
+def _title(plan: Plan, question: Question) -> Label:
+    """Of the phases it is about, or of the step that a person was asked to do."""
+    step = next((step.title for step in plan.steps() if step.id == question.id), None)
+    return Label(en=step.en, zh=step.zh) if step is not None else phases_title(plan, question.phases)
 
 
 def phases_title(plan: Plan, names: Sequence[str]) -> Label:

@@ -69,7 +69,7 @@ def _receipts(timeline: Timeline, phase: str, since_ms: int) -> Iterator[int]:
 
 def _answer(timeline: Timeline, asked: Mapping[str, Question]) -> PromiseRow | None:
     """The slowest answer of a person, and how much of it the carrier took; a question nobody answered breaks the promise."""
-    people = {gate.id for gate in timeline.plan.gates if gate.by == "person"}
+    people = {gate.id for gate in timeline.plan.gates if gate.by == "person" and not gate.by_hand}  # work takes as long as it takes
     rows = [question for question in asked.values() if question.id in people and not question.stopped]
     answered = {row.id: row.answered_ms - row.rounds[-1][0] for row in rows if row.answered_ms is not None}
     silent = [row.id for row in rows if row.state == "expired"]

@@ -45,6 +45,10 @@ class Step(ABC, Generic[P]):
     by_hand: ClassVar[bool] = False
     """A person does it: they are asked as at a gate, and it runs when they have said that it is done. Parameters as of `manual`."""
 
+    def undo_ahead(self, params: P) -> Mapping[str, Any] | None:
+        """What to register before a person is asked to do it: they may begin as soon as they are. Nothing: it is not taken back."""
+        return None
+
     def resume_with(self, params: Mapping[str, Any]) -> Resume:
         """What to do with one that has these parameters, as they are written, when the engine died while it ran."""
         return self.resume

@@ -47,6 +47,7 @@ def _part(
         yield from (_gate_line(gate, phase) for gate in gates if gate.at == "before")
         for depth, step in _tree(phase.steps):
             yield from _step_lines(step, depth, effects.get(step.id))
+            yield from (f"    {'  ' * depth}{_gate_line(gate, phase)}" for gate in plan.gates if gate.id == step.id)
         yield from (_gate_line(gate, phase) for gate in gates if gate.at == "after")
         if not gates:
             yield f"    ✉ status to {', '.join(phase.notify)}, no answer asked" if phase.notify else "    ✉ no answer asked"

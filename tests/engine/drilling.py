@@ -104,6 +104,7 @@ class ScriptedStep:
         self.effects: list[Effect] = []
         self.left: list[str] | Exception = []
         self.foreseen: dict[str, Any] = {}
+        self.ahead: dict[str, Any] | None = None
 
     def ready(self, params: ScriptedParams, world: World) -> list[str]:
         return self.trouble
@@ -116,6 +117,9 @@ class ScriptedStep:
 
     def found(self, params: ScriptedParams, world: World) -> Outputs | None:
         return None
+
+    def undo_ahead(self, params: ScriptedParams) -> Mapping[str, Any] | None:
+        return self.ahead
 
     def leftovers(self, params: ScriptedParams, world: World, drill: str, step: str) -> list[str]:
         if isinstance(self.left, Exception):
