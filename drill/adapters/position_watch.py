@@ -19,7 +19,8 @@ _SQL: Final = "select case when pg_is_in_recovery() then '' else pg_current_wal_
 class PositionWatch:
     """Asks the databases twice a second, until `close`, and keeps the newest position of the one that takes writes in `file`.
 
-    `databases` says where each site's database is, as a libpq connection string. A process that does not watch reads what was kept.
+    `databases` says where each site's database is, as a libpq connection string. Before `start` they are asked when somebody wants to
+    know, and nothing is written; a process that finds none that takes writes goes by what was kept.
     """
 
     def __init__(self, databases: Callable[[], Mapping[str, str]], file: Path) -> None:
@@ -28,12 +29,13 @@ class PositionWatch:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._open: dict[str, Connection] = {}
+        self._seen = ""
 
     def start(self) -> None:
         """Watch from now on, in a thread of its own; the first look is over when this returns."""
         if self._thread is None:
-            self._look()
             self._thread = threading.Thread(target=self._run, name="position-watch", daemon=True)
+            self._look()
             self._thread.start()
 
     def close(self) -> None:
@@ -42,6 +44,11 @@ class PositionWatch:
 
     def last_lsn(self) -> str:
         """The newest position seen on a primary; empty when none was."""
+        if self._thread is None:
+            self._look()
+            self._close_all()
+        if self._seen:
+            return self._seen
         try:
             found: str = json.loads(self._file.read_text(encoding="utf-8"))["lsn"]
         except (FileNotFoundError, ValueError, KeyError):
@@ -51,8 +58,11 @@ class PositionWatch:
     def _run(self) -> None:
         while not self._ended.wait(EVERY_S):
             self._look()
-        for connection in self._open.values():
-            connection.close()
+        self._close_all()
+
+    def _close_all(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
 
     def _look(self) -> None:
         for site, conninfo in self._databases().items():
@@ -73,6 +83,9 @@ class PositionWatch:
             return ""
 
     def _keep(self, site: str, lsn: str) -> None:
+        self._seen = lsn
+        if self._thread is None:
+            return
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._file.with_suffix(".tmp")
         draft.write_text(json.dumps({"site": site, "lsn": lsn}), encoding="utf-8")

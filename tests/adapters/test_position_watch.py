@@ -59,6 +59,13 @@ def test_the_last_position_outlives_the_primary_and_the_process(pair: Pair, tmp_
     watch.close()
 
 
+def test_before_the_watch_begins_the_primary_is_asked_and_nothing_is_written(pair: Pair, tmp_path: Path) -> None:
+    pair.a.do("start")
+
+    assert _at(PositionWatch(lambda: {"primary": pair.a.conninfo}, tmp_path / "drill" / "last.json").last_lsn()) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def _at(lsn: str) -> int:
     high, low = lsn.split("/")
     return int(high, 16) << 32 | int(low, 16)
