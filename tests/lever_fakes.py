@@ -28,10 +28,13 @@ class FakeLever:
         site = self.mode if self.mode != "auto" else ("primary" if self.primary_well else "standby")
         return Steering(self._name, site, self.mode != "auto", {"primary": self.primary_well}, f"mode {self.mode}", {"mode": self.mode})
 
-    def steer(self, before: Steering, to: str) -> Steering:
+    def wanted(self, to: str) -> dict[str, Any]:
         if to not in {"primary", "standby"}:
             raise Fatal(f"there is no '{to}'.", code="A226")
-        return pull(self.read, lambda _present: self._set(to), expected=before.raw, wanted={"mode": to})
+        return {"mode": to}
+
+    def steer(self, before: Steering, to: str) -> Steering:
+        return pull(self.read, lambda _present: self._set(to), expected=before.raw, wanted=self.wanted(to))
 
     def restore(self, found: Steering, written: Steering) -> None:
         pull(self.read, lambda _present: self._set(found.raw["mode"]), expected=written.raw, wanted=found.raw)

@@ -66,10 +66,13 @@ class RoutingControls:
         detail = f"on: {', '.join(on) or 'none'}"
         return Steering(self._name, on[0] if len(on) == 1 else "", forced=True, detail=detail, raw=raw)
 
-    def steer(self, before: Steering, to: str) -> Steering:
+    def wanted(self, to: str) -> dict[str, Any]:
         if to not in self._controls:
             raise Fatal(f"{self._name} has no routing control at '{to}'.", code="A226", fix=f"It has {', '.join(self._controls)}.")
-        wanted = {arn: "On" if site == to else "Off" for site, arn in self._controls.items()}
+        return {arn: "On" if site == to else "Off" for site, arn in self._controls.items()}
+
+    def steer(self, before: Steering, to: str) -> Steering:
+        wanted = self.wanted(to)
         return pull(self.read, lambda _present: self._set(wanted), expected=before.raw, wanted=wanted)
 
     def restore(self, found: Steering, written: Steering) -> None:

@@ -43,14 +43,17 @@ class Route53HealthCheck:
         detail = f"health check {self._check}: {', '.join(name.lower() for name, on in raw.items() if on) or 'as its probes say'}"
         return Steering(self._name, self._primary if up else self._standby, raw["Disabled"], seen, detail, raw)
 
-    def steer(self, before: Steering, to: str) -> Steering:
+    def wanted(self, to: str) -> dict[str, Any]:
         if to not in (self._primary, self._standby):
             raise Fatal(
                 f"the health check of {self._name} leads to '{self._primary}' or '{self._standby}', not to '{to}'.",
                 code="A226",
                 fix="Correct the step or the lever.",
             )
-        wanted = {"Disabled": True, "Inverted": to == self._standby}
+        return {"Disabled": True, "Inverted": to == self._standby}
+
+    def steer(self, before: Steering, to: str) -> Steering:
+        wanted = self.wanted(to)
         return pull(self.read, lambda _present: self._update(wanted), expected=before.raw, wanted=wanted)
 
     def restore(self, found: Steering, written: Steering) -> None:

@@ -69,21 +69,18 @@ class GtmAccessMode:
         detail = f"access mode {mode}, {effective} serves"
         return Steering(self._name, self._sites.get(effective, ""), mode != "AUTO", healthy, detail, {"AccessMode": mode})  # type: ignore[call-overload]
 
-    def steer(self, before: Steering, to: str) -> Steering:
+    def wanted(self, to: str) -> dict[str, Any]:
         group = next((group for group, site in self._sites.items() if site == to), None)
         if group is None:
-            raise Fatal(
-                f"the traffic manager of {self._name} has no pools at '{to}'.",
-                code="A226",
-                fix=f"It has {', '.join(self._sites.values())}.",
-            )
+            known = ", ".join(self._sites.values())
+            raise Fatal(f"the traffic manager of {self._name} has no pools at '{to}'.", code="A226", fix=f"It has {known}.")
+        return {"AccessMode": group}
+
+    def steer(self, before: Steering, to: str) -> Steering:
+        wanted = self.wanted(to)
         if not self.read().healthy[to]:
-            raise Fatal(
-                f"the pools of {self._name} at '{to}' have too few available addresses.",
-                code="A226",
-                fix="Bring them up first.",
-            )
-        return pull(self.read, lambda _present: self._set(group), expected=before.raw, wanted={"AccessMode": group})
+            raise Fatal(f"the pools of {self._name} at '{to}' have too few available addresses.", code="A226", fix="Bring them up first.")
+        return pull(self.read, lambda _present: self._set(wanted["AccessMode"]), expected=before.raw, wanted=wanted)
 
     def restore(self, found: Steering, written: Steering) -> None:
         pull(self.read, lambda _present: self._set(found.raw["AccessMode"]), expected=written.raw, wanted=found.raw)

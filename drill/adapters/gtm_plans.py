@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drill.adapters.dns_alidns_calls import AlidnsCalls
 from drill.adapters.lever_pull import pull
 from drill.model.errors import Fatal
@@ -29,17 +31,17 @@ class GtmRecoveryPlan:
         detail = f"recovery plan {self._plan} is {'executed' if executed else 'at rest'}"
         return Steering(self._name, self._sites[executed], executed, {}, detail, {"executed": executed})
 
-    def steer(self, before: Steering, to: str) -> Steering:
+    def wanted(self, to: str) -> dict[str, Any]:
         if to not in self._sites.values():
-            raise Fatal(
-                f"the recovery plan of {self._name} leads to {', '.join(self._sites.values())}, not to '{to}'.",
-                code="A226",
-                fix="Correct it.",
-            )
-        executed = to == self._sites[True]
-        if executed and not self._switches():
+            known = " or ".join(self._sites.values())
+            raise Fatal(f"the recovery plan of {self._name} leads to {known}, not to '{to}'.", code="A226", fix="Correct it.")
+        return {"executed": to == self._sites[True]}
+
+    def steer(self, before: Steering, to: str) -> Steering:
+        wanted = self.wanted(to)
+        if wanted["executed"] and not self._switches():
             raise Fatal(f"recovery plan {self._plan} would switch nothing.", code="A226", fix="Name the pools of the lost site in it.")
-        return pull(self.read, lambda _present: self._run(executed=executed), expected=before.raw, wanted={"executed": executed})
+        return pull(self.read, lambda _present: self._run(**wanted), expected=before.raw, wanted=wanted)
 
     def restore(self, found: Steering, written: Steering) -> None:
         pull(self.read, lambda _present: self._run(executed=found.raw["executed"]), expected=written.raw, wanted=found.raw)

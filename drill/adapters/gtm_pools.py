@@ -41,12 +41,15 @@ class GtmPools:
             self._name, site, "disable" in raw.values(), healthy, ", ".join(f"{pool} {state}d" for pool, state in raw.items()), raw
         )
 
-    def steer(self, before: Steering, to: str) -> Steering:
+    def wanted(self, to: str) -> dict[str, Any]:
         if to not in self._pools:
             raise Fatal(f"the traffic manager of {self._name} has no pool at '{to}'.", code="A226", fix=f"It has {', '.join(self._pools)}.")
+        return {pool: "enable" if site == to else "disable" for site, pool in self._pools.items()}
+
+    def steer(self, before: Steering, to: str) -> Steering:
+        wanted = self.wanted(to)
         if not self.read().healthy[to]:
             raise Fatal(f"the pool of {self._name} at '{to}' is not healthy.", code="A226", fix="Bring it up first: nobody would answer.")
-        wanted = {pool: "enable" if site == to else "disable" for site, pool in self._pools.items()}
         return pull(self.read, lambda present: self._set(present, wanted), expected=before.raw, wanted=wanted)
 
     def restore(self, found: Steering, written: Steering) -> None:

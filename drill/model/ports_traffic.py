@@ -48,6 +48,9 @@ class Lever(Protocol):
     def read(self) -> Steering:
         """Where the traffic goes now. Raises: Fatal: the provider does not know it (A221)."""
 
+    def wanted(self, to: str) -> Mapping[str, Any]:
+        """The `raw` that forces the traffic to a site; asks nobody. Raises: Fatal: it cannot go there (A226)."""
+
     def steer(self, before: Steering, to: str) -> Steering:
         """Force the traffic to a site and return what holds then. Already forced there is success.
 
