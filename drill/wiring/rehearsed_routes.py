@@ -111,6 +111,9 @@ class _ReadingLever(_Reading[Lever]):
     def read(self) -> Steering:
         return self._seen(self._port.read)
 
+    def wanted(self, to: str) -> Mapping[str, Any]:
+        return self._port.wanted(to)
+
     def steer(self, before: Steering, to: str) -> Steering:
         raise write_refused(f"steer {before.name}")
 
