@@ -23,7 +23,6 @@ from drill.model.plan import (
     Probe,
     Site,
     Text,
-    Zone,
 )
 from drill.model.problem import Problem, did_you_mean
 from drill.model.scenario import AcknowledgeForm, PhaseForm, Scenario, StepForm
@@ -75,10 +74,7 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
         "sites": tuple(
             Site(id=name, provider=site.provider, region=site.region, options=site.options()) for name, site in scenario.sites.items()
         ),
-        "zones": tuple(
-            Zone(id=name, provider=row.provider, servers=row.servers, resolver=row.resolver or "", options=row.options())
-            for name, row in scenario.zones.items()
-        ),
+        "zones": tuple(row.zone(name) for name, row in scenario.zones.items()),
         "steady_state": scenario.steady_state,
         "probes": tuple(
             Probe(id=name, every_s=row.every, timeout_s=row.timeout, **row.model_dump(exclude={"every", "timeout"}))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from drill.model.plan import ZoneProvider
+from drill.model.plan import Zone, ZoneProvider
 from drill.model.scenario_values import Form, Secret
 
 SiteProvider = Literal["sandbox", "aws", "aliyun", "hosts"]
@@ -24,6 +24,7 @@ def _server(text: str) -> str:
 
 
 Server = Annotated[str, AfterValidator(_server)]
+Held = Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")]
 Domain = Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")]
 
 
@@ -35,6 +36,18 @@ class SelectForm(Form):
     )
 
 
+class CutForm(Form):
+    """How a site of a cloud is cut off."""
+
+    method: Literal["network-acl", "security-group"] | None = Field(
+        default=None, description="Of AWS: the network ACL of subnets (default; cuts open connections too), or the groups of interfaces."
+    )
+    held: tuple[Held, ...] = Field(
+        default=(), description="Addresses with a port: a connection held open to each must be dead after the cut."
+    )
+    doors: bool = Field(default=True, description="Of Alibaba Cloud: shut tagged listeners and database allow-lists too.")
+
+
 class DatabaseForm(Form):
     """Where the site's database answers. No password: it is in a libpq password file."""
 
@@ -43,6 +56,9 @@ class DatabaseForm(Form):
     user: str = Field(min_length=1)
     dbname: str = Field(min_length=1)
     passfile: Secret | None = Field(default=None, description="The path of a libpq password file, as a secret.")
+    starts_at_boot: bool = Field(
+        default=True, description="Whether it takes writes as soon as its machine starts; false: a playbook starts it."
+    )
     sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = None
 
 
@@ -54,6 +70,7 @@ class SiteForm(Form):
     provider: str = Field(min_length=1, description=f"One of {', '.join(get_args(SiteProvider))}.")
     region: str = Field(min_length=1)
     select: SelectForm | None = Field(default=None, description="Of a cloud: the opt-in tags.")
+    cut: CutForm | None = Field(default=None, description="Of a cloud: how it is cut off.")
     addresses: tuple[str, ...] = Field(default=(), description="Where users of the site arrive: what a DNS switch moves names to.")
     database: DatabaseForm | None = None
     inventory: str | None = Field(default=None, description="An Ansible inventory of the site's database servers, in YAML.")
@@ -63,23 +80,72 @@ class SiteForm(Form):
         return self.model_dump(mode="json", exclude_unset=True, exclude={"provider", "region"})
 
 
-class ZoneForm(Form):
-    """Who answers for the names below a domain. Further keys are the provider's own."""
+class KeyForm(Form):
+    """The key that signs dynamic updates."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    name: str = Field(min_length=1)
+    secret: Secret = Field(description="In base64, as the server's configuration has it.")
+    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+
+
+_WHOLE: Final = (
+    ("strategy", "pools"),
+    ("plan", "primary", "standby"),
+    ("instance", "config", "pools"),
+    ("endpoints", "controls"),
+    ("check", "primary", "standby"),
+)
+"""What makes a lever: an access mode, a recovery plan or the pools of Alibaba GTM, routing controls of ARC, a Route 53 health check."""
+
+
+class LeverForm(Form):
+    """What steers one name by health: an access strategy, a recovery plan, an instance's pools, routing controls, or a health check."""
+
+    strategy: str | None = Field(default=None, description="Alibaba GTM 1.0 and 2.0: an access strategy.")
+    generation: Literal[1, 2] = Field(default=2, description="Of a strategy: which GTM it is of.")
+    plan: int | None = Field(default=None, description="Alibaba GTM 1.0: a recovery plan.")
+    instance: str | None = Field(default=None, description="Alibaba GTM 3.0.")
+    config: str | None = Field(default=None, description="Alibaba GTM 3.0: the configuration of the instance.")
+    pools: dict[str, str] | None = Field(default=None, description="Pool of each site; of a strategy: DEFAULT or FAILOVER.")
+    endpoints: dict[str, str] | None = Field(default=None, description="ARC: address of each endpoint of the cluster, by region.")
+    controls: dict[str, str] | None = Field(default=None, description="ARC: routing control of each site.")
+    check: str | None = Field(default=None, description="Route 53: the health check of the primary record.")
+    primary: str | None = Field(default=None, json_schema_extra={"refers": "site"})
+    standby: str | None = Field(default=None, json_schema_extra={"refers": "site"})
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> LeverForm:
+        written = self.model_fields_set - {"generation"}
+        if not any(written == set(whole) for whole in _WHOLE):
+            raise ValueError(f"expected exactly one of: {'; '.join(', '.join(whole) for whole in _WHOLE)}")
+        return self
+
+
+class ZoneForm(Form):
+    """Who answers for the names below a domain."""
 
     provider: ZoneProvider
     servers: tuple[Server, ...] = Field(default=(), description="Authoritative servers to watch, where the zone's delegation does not say.")
     resolver: Server | None = Field(default=None, description="The resolver that probes ask, as users do; else the machine's own.")
+    primary: Server | None = Field(default=None, description="Of rfc2136: the server that takes updates; else the first of `servers`.")
+    key: KeyForm | None = Field(default=None, description="Of rfc2136: the key that signs updates.")
+    levers: dict[Domain, LeverForm] = Field(default={}, description="What steers names of the zone by health: for gslb.switch.")
 
     @field_validator("servers", mode="before")
     @classmethod
     def _many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    def options(self) -> dict[str, Any]:
-        """The provider's own keys, as a plan holds them."""
-        return dict(self.model_extra or {})
+    @model_validator(mode="after")
+    def _can_be_changed(self) -> ZoneForm:
+        if self.provider == "rfc2136" and not (self.primary or self.servers):
+            raise ValueError("expected primary: the server that takes updates of the zone")
+        return self
+
+    def zone(self, name: str) -> Zone:
+        """As a plan holds it."""
+        options = self.model_dump(mode="json", exclude_unset=True, include={"primary", "key", "levers"})
+        return Zone(id=name, provider=self.provider, servers=self.servers, resolver=self.resolver or "", options=options)
 
 
 def tags_of(options: Mapping[str, Any]) -> dict[str, str]:

@@ -15,9 +15,10 @@ from drill.settings import EnvironmentSecrets, Settings
 from drill.steps.base import registry
 from drill.wiring.posts import Post, channels_alone, live_carrier, no_post, open_post
 from drill.wiring.routed import RoutedDns, RoutedFence, RoutedGround, RoutedOutage, address_of
-from drill.wiring.site_roles import Ingredients, dns_of, lever_of, outages_of, roles_of
+from drill.wiring.site_roles import Ingredients, dns_of, outages_of, role_of, roles_of
 from drill.wiring.stores import open_artifacts, open_terraform
 from drill.wiring.worlds import BuiltWorld, Grounds, resolved_probes
+from drill.wiring.zone_levers import levers_of_zone
 
 if TYPE_CHECKING:
     from drill.adapters.position_watch import PositionWatch
@@ -58,8 +59,8 @@ def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltW
     by_provider = {provider: roles_of(provider, made_of) for provider in {site.provider for site in plan.sites}}
     return BuiltWorld(
         ground=made_of.ground,
-        outage=RoutedOutage({site.id: by_provider[site.provider].outage for site in plan.sites}),
-        fence=RoutedFence({site.id: by_provider[site.provider].fence for site in plan.sites}),
+        outage=RoutedOutage({site.id: role_of(site, by_provider[site.provider].outage) for site in plan.sites}),
+        fence=RoutedFence({site.id: role_of(site, by_provider[site.provider].fence) for site in plan.sites}),
         dns=RoutedDns(plan, {zone.id: dns_of(zone, made_of) for zone in plan.zones}),
         propagation=DnsPropagation(),
         ansible=made_of.ansible,
@@ -67,7 +68,7 @@ def routed_world(settings: Settings, plan: Plan, made_of: Ingredients) -> BuiltW
         probes=resolved_probes(plan, made_of.ground, resolver_of(plan)),
         clock=SystemClock(),
         own=open_own(settings, made_of.secrets),
-        levers=levers_of(plan, made_of),
+        levers=levers_of(plan),
         outages={way: RoutedOutage(by_site) for way, by_site in outages_of(plan, by_provider).items()},
     )
 
@@ -83,10 +84,9 @@ def ground_of(settings: Settings, plan: Plan, secrets: Secrets, *, watch: Positi
     return RoutedGround({site.id: own if site.provider == "sandbox" else described for site in plan.sites})
 
 
-def levers_of(plan: Plan, made_of: Ingredients) -> Levers:
-    """The levers of the plan's zones that have one, by the name they move."""
-    found = {zone.id: lever_of(zone, made_of) for zone in plan.zones}
-    return NamedLevers({name: lever for name, lever in found.items() if lever is not None})
+def levers_of(plan: Plan) -> Levers:
+    """The levers of the plan's zones, by the name they move."""
+    return NamedLevers({name: lever for zone in plan.zones for name, lever in levers_of_zone(zone).items()})
 
 
 def resolver_of(plan: Plan) -> tuple[str, int] | None:

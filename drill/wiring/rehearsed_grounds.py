@@ -18,7 +18,7 @@ from drill.wiring.grounds import ground_of, levers_of
 from drill.wiring.rehearsed_ports import RehearsedTerraform
 from drill.wiring.rehearsed_routes import ReadingDns, ReadingFence, ReadingLevers, ReadingOutage, no_credentials
 from drill.wiring.routed import RoutedDns, RoutedFence, RoutedOutage
-from drill.wiring.site_roles import Ingredients, dns_of, outages_of, roles_of
+from drill.wiring.site_roles import Ingredients, dns_of, outages_of, role_of, roles_of
 from drill.wiring.stores import cloud_environment
 
 _NO_PROVIDER = "A142"
@@ -74,7 +74,7 @@ class RoutedRehearsal:
             **self._sites(made_of),
             "ground": ground,
             "dns": RoutedDns(plan, self._zones),
-            "levers": ReadingLevers(levers_of(plan, made_of), self._lacking_for),
+            "levers": ReadingLevers(levers_of(plan), self._lacking_for),
             "terraform": _CloudTerraform(terraform, " and ".join(clouds)),
         }
 
@@ -82,13 +82,13 @@ class RoutedRehearsal:
         sites = self._plan.sites
         roles = {provider: roles_of(provider, made_of) for provider in {site.provider for site in sites}}
         lacks = {site.id: lacking(site.provider) for site in sites}
-        fences = {site.id: ReadingFence(roles[site.provider].fence, lacks[site.id]) for site in sites}
+        fences = {site.id: ReadingFence(role_of(site, roles[site.provider].fence), lacks[site.id]) for site in sites}
 
         def reading(by_site: Mapping[str, Outage]) -> RoutedOutage:
             return RoutedOutage({site: ReadingOutage(outage, lacks[site], self._cut) for site, outage in by_site.items()})
 
         return {
-            "outage": reading({site.id: roles[site.provider].outage for site in sites}),
+            "outage": reading({site.id: role_of(site, roles[site.provider].outage) for site in sites}),
             "fence": RoutedFence(fences),
             "outages": {way: reading(by_site) for way, by_site in outages_of(self._plan, roles).items()},
         }

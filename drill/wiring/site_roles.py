@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from drill.model.plan import Plan, Site, Zone
-from drill.model.ports import Ansible, Dns, Fence, Ground, Lever, Outage, Secrets
+from drill.model.ports import Ansible, Dns, Fence, Ground, Outage, Secrets
+from drill.model.scenario_sites import CLOUDS, tags_of
 from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint
 from drill.wiring.routed import Absent, address_of
 
 if TYPE_CHECKING:
     from drill.sandbox.world import Sandbox
 
+Role = TypeVar("Role")
 _CONTROL_PLANE: Final = "us-east-1"
 """Route 53's only region."""
 
@@ -56,7 +58,7 @@ def outages_of(plan: Plan, roles: Mapping[str, SiteRoles]) -> dict[str, dict[str
 
     def who(site: Site, way: str) -> Outage:
         why = Absent(f"sites of {site.provider} cannot be taken away by '{way}'.", "Use outage.isolate.", code="A217")
-        return roles[site.provider].ways.get(way, cast("Outage", why))
+        return role_of(site, roles[site.provider].ways.get(way, cast("Outage", why)))
 
     return {way: {site.id: who(site, way) for site in plan.sites} for way in sorted(ways)}
 
@@ -66,10 +68,14 @@ def dns_of(zone: Zone, made_of: Ingredients) -> Dns:
     return _ZONES.get(zone.provider, _no_dns)(zone, made_of)
 
 
-def lever_of(zone: Zone, made_of: Ingredients) -> Lever | None:
-    """The lever that moves a zone's name, where its provider steers by health."""
-    make = _LEVERS.get(zone.provider)
-    return make(zone, made_of) if make else None
+def role_of(site: Site, role: Role) -> Role:
+    """A provider's role for one site. Without opt-in tags a cloud's would mean everything there is: then nobody plays it."""
+    if site.provider in CLOUDS and not tags_of(site.options):
+        why = Absent(
+            f"nothing of '{site.id}' has been opted in.", f"Write sites.{site.id}.select: {{tag: {{drill: allowed}}}}.", code="A219"
+        )
+        return cast("Role", why)
+    return role
 
 
 def _nobody(_made_of: Ingredients) -> SiteRoles:
@@ -87,7 +93,27 @@ def _sandbox(made_of: Ingredients) -> SiteRoles:
     return SiteRoles(SandboxOutage(made_of.sandbox, regions), SandboxFence(made_of.sandbox, regions))
 
 
-_SITES: Final[Mapping[str, Callable[[Ingredients], SiteRoles]]] = {"sandbox": _sandbox}
+def _aws(made_of: Ingredients) -> SiteRoles:
+    from drill.wiring.cloud_roles import aws_outages
+
+    outage, ways = aws_outages(made_of.sites("aws"), cap=made_of.plan.limits.max_changes)
+    return SiteRoles(outage, _no_fence("aws"), ways)
+
+
+def _aliyun(made_of: Ingredients) -> SiteRoles:
+    from drill.wiring.cloud_roles import aliyun_outages
+
+    outage, ways = aliyun_outages(made_of.sites("aliyun"), cap=made_of.plan.limits.max_changes)
+    return SiteRoles(outage, _no_fence("aliyun"), ways)
+
+
+def _no_fence(provider: str) -> Fence:
+    return cast(
+        "Fence", Absent(f"no adapter fences databases of {provider} in this release.", "Fence by a playbook, or use another provider.")
+    )
+
+
+_SITES: Final[Mapping[str, Callable[[Ingredients], SiteRoles]]] = {"sandbox": _sandbox, "aws": _aws, "aliyun": _aliyun}
 
 
 def _no_dns(zone: Zone, _made_of: Ingredients) -> Dns:
@@ -140,4 +166,3 @@ _ZONES: Final[Mapping[str, Callable[[Zone, Ingredients], Dns]]] = {
     "rfc2136": _rfc2136,
     "sandbox": _sandbox_dns,
 }
-_LEVERS: Final[Mapping[str, Callable[[Zone, Ingredients], Lever]]] = {}

@@ -74,8 +74,8 @@ def test_the_closest_zone_answers_for_a_name() -> None:
 def test_a_plan_that_says_nothing_of_zones_keeps_the_digest_it_had() -> None:
     assert "zones" not in plan().model_dump(mode="json")
     assert Plan.model_validate(plan().model_dump(mode="json")) == plan()
-    with_zones = plan(zones={"example.com": {"provider": "route53", "hosted_zone": "Z1"}})
-    assert Plan.model_validate(with_zones.model_dump(mode="json")).zones[0].options == {"hosted_zone": "Z1"}
+    with_zones = plan(zones={"example.com": {"provider": "rfc2136", "primary": "192.0.2.53"}})
+    assert Plan.model_validate(with_zones.model_dump(mode="json")).zones[0].options == {"primary": "192.0.2.53"}
 
 
 @pytest.mark.parametrize("server", ["ns1.example.com", "192.0.2.53:0", "192.0.2.53:99999", "http://192.0.2.53"])
@@ -88,3 +88,27 @@ def test_a_name_server_is_an_address_with_a_port(server: str) -> None:
 def test_an_unknown_provider_of_a_zone_is_refused(provider: str) -> None:
     with pytest.raises(ValidationError):
         plan(zones={"example.com": {"provider": provider}})
+
+
+@pytest.mark.parametrize(
+    "lever",
+    [
+        {"strategy": "s-1", "pools": {"primary": "DEFAULT"}},
+        {"plan": 7, "primary": "primary", "standby": "standby"},
+        {"instance": "gtm-1", "config": "c-1", "pools": {"primary": "p-1"}},
+        {"endpoints": {"us-east-1": "https://a.example.com"}, "controls": {"primary": "arn:1"}},
+        {"check": "h-1", "primary": "primary", "standby": "standby"},
+    ],
+)
+def test_a_lever_is_one_of_five_things(lever: dict[str, Any]) -> None:
+    zones = {"example.com": {"provider": "gtm", "levers": {"shop.example.com": lever}}}
+    assert plan(zones=zones).zones[0].options["levers"]["shop.example.com"] == lever
+
+    for half in ({**lever, "strategy": "s-2", "check": "h-2"}, dict(list(lever.items())[:-1])):
+        with pytest.raises(ValidationError, match="expected exactly one of"):
+            plan(zones={"example.com": {"provider": "gtm", "levers": {"shop.example.com": half}}})
+
+
+def test_a_zone_that_is_updated_dynamically_names_its_primary() -> None:
+    with pytest.raises(ValidationError, match="expected primary"):
+        plan(zones={"example.com": {"provider": "rfc2136"}})
