@@ -33,12 +33,14 @@ from drill.engine.doctor import (
     examine,
     what_stays,
 )
+from drill.engine.doctor_fate import SharedFate, lost_sites
 from drill.engine.preflight import Preflight
 from drill.engine.record import Recorder
 from drill.engine.safety import violations
 from drill.model.errors import DrillError, JournalBroken, PreflightFailed
 from drill.model.plan import Plan
 from drill.settings import EnvironmentSecrets, Settings
+from drill.wiring.doctor_stands import Stands
 from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
 from drill.wiring.records import Records
@@ -59,7 +61,8 @@ def doctor(settings: Settings, path: Path, sets: Sequence[str]) -> list[Advice]:
     Raises: ScenarioInvalid: with every finding; there is nothing to look at then.
     """
     opened = open_scenario(path, sets=sets)
-    return examine([*_file(opened), *_machine(settings, opened), *_record(settings, opened.plan), *_ground(settings, opened)])
+    looks = (_file(opened), _machine(settings, opened), _record(settings, opened.plan), _fate(settings, opened), _ground(settings, opened))
+    return examine([each for group in looks for each in group])
 
 
 def _file(opened: Opened) -> list[Examination]:
@@ -168,6 +171,14 @@ def _ahead_s(settings: Settings) -> float:
         begun_s = time.time()
         theirs_s = float(connection.execute(sa.select(seconds_now(database))).scalar_one())
         return (begun_s + time.time()) / 2 - theirs_s
+
+
+def _fate(settings: Settings, opened: Opened) -> list[Examination]:
+    """The sandbox's regions are all this machine: its shared fate proves nothing."""
+    if is_sandbox(opened.plan):
+        return []
+    lost = lost_sites(opened.plan, opened.kinds)
+    return [SharedFate(lost, Stands(opened.plan, settings, secrets_for(settings, opened.plan), tuple(lost)).all)]
 
 
 # ---------------------------------------------------------------- the ground

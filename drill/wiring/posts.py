@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ALIYUN: Final = "dysmsapi.aliyuncs.com"
 _REPLIES: Final = "dybaseapi.aliyuncs.com"
-_QUEUES: Final = "1943695596114318.mns.cn-hangzhou.aliyuncs.com"
+QUEUES: Final = "1943695596114318.mns.cn-hangzhou.aliyuncs.com"
 """Alibaba's own account, the same for every customer."""
 _LOOK_BACK: Final = 5
 """So many drills back, what became of messages says something about the channels of today."""
@@ -159,7 +159,7 @@ def live_carrier(plan: Plan, secrets: Secrets, *, hears: bool = False) -> Carrie
             f"messages.sms.provider is {named}: there is no audit to read.", code="F042", fix="Only aliyun audits signs and templates."
         )
     texts, replies = alibaba_endpoint("dysmsapi", ALIYUN), alibaba_endpoint("dybaseapi", _REPLIES)
-    queues, voice = alibaba_endpoint("mns", _QUEUES), alibaba_endpoint("dyvmsapi", Carrier.voice_endpoint)
+    queues, voice = alibaba_endpoint("mns", QUEUES), alibaba_endpoint("dyvmsapi", Carrier.voice_endpoint)
     return Carrier(
         texts.host,
         texts.protocol,
