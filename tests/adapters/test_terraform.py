@@ -13,6 +13,14 @@ import pytest
 from drill.model.errors import Fatal, Retryable, StepError
 from tests.adapters.terraform_place import ENGINES, PROJECT, SANDBOX, Place
 
+BUILT = {
+    "addresses": ["127.0.2.1", "127.0.2.2"],
+    "endpoints": [],
+    "health_url": "",
+    "instance_ids": ["b1", "b2"],
+    "instances": ["b1", "b2"],
+}
+
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
@@ -39,7 +47,7 @@ def test_each_app_server_is_one_resource_and_one_process_and_all_of_them_go(any_
     made = place.instances()
     place.destroy()
 
-    assert outputs == {"addresses": ["127.0.2.1", "127.0.2.2"], "instances": ["b1", "b2"]}
+    assert outputs == BUILT
     assert {name: (row["region"], row["address"]) for name, row in made.items()} == {"b1": ("b", "127.0.2.1"), "b2": ("b", "127.0.2.2")}
     assert place.instances() == {}
     assert sorted(place.log()) == ["create b1", "create b2", "destroy b1", "destroy b2"]
@@ -58,6 +66,18 @@ def test_a_server_more_leaves_the_others_alone(place: Place) -> None:
     assert {name: row["pid"] for name, row in place.instances().items() if name != "b3"} == {
         name: row["pid"] for name, row in before.items()
     }
+
+
+def test_a_site_may_be_smaller_than_its_addresses_and_tells_urls_when_it_knows_the_port(place: Place) -> None:
+    module = place.sandbox()
+
+    plan = place.cli.preview(module.module, {**module.variables, "size": 1, "port": 8080, "health_path": "/up"})
+    with pytest.raises(Fatal, match="fewer addresses"):
+        place.cli.preview(module.module, {**module.variables, "size": 3})
+
+    assert [change.address for change in plan.changes] == ['terraform_data.app["b1"]']
+    assert plan.outputs["endpoints"] == ["http://127.0.2.1:8080"]
+    assert plan.outputs["health_url"] == "http://127.0.2.1:8080/up"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +112,7 @@ def test_a_preview_needs_no_sandbox_takes_less_than_a_second_and_leaves_nothing(
     took_s = time.perf_counter() - begun_s
 
     assert [change.address for change in plan.changes] == ['terraform_data.app["b1"]', 'terraform_data.app["b2"]']
-    assert plan.outputs == {"addresses": ["127.0.2.1", "127.0.2.2"], "instances": ["b1", "b2"]}
+    assert plan.outputs == BUILT
     assert took_s < 1
     assert (list(scratch.iterdir()), place.home.exists()) == ([], False)
 

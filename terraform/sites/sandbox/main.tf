@@ -21,6 +21,43 @@ variable "addresses" {
   }
 }
 
+variable "drill" {
+  description = "Id of the drill that builds. Filled in by the drill."
+  type        = string
+  default     = ""
+}
+
+variable "step" {
+  description = "Step of the drill that builds. Filled in by the drill."
+  type        = string
+  default     = ""
+}
+
+variable "size" {
+  description = "How many of the addresses to serve from; all of them when it is not said."
+  type        = number
+  default     = null
+}
+
+variable "port" {
+  description = "TCP port that the app answers on; without it the site has addresses only, and no URL."
+  type        = number
+  default     = null
+}
+
+variable "health_path" {
+  description = "Path of the app's health check."
+  type        = string
+  default     = "/health"
+}
+
+variable "tags" {
+  description = "Opt-in tags. Processes of the sandbox carry none: all of them are the sandbox's own."
+  type        = map(string)
+  default     = { drill = "allowed" }
+  nullable    = false
+}
+
 variable "control" {
   description = "Argument vector of the sandbox's remote control."
   type        = list(string)
@@ -45,7 +82,9 @@ variable "region" {
 
 locals {
   control   = join(" ", [for word in var.control : "'${replace(word, "'", "'\\''")}'"])
-  instances = { for index, address in var.addresses : "${var.region}${index + 1}" => address }
+  addresses = slice(var.addresses, 0, min(coalesce(var.size, length(var.addresses)), length(var.addresses)))
+  instances = { for index, address in local.addresses : "${var.region}${index + 1}" => address }
+  urls      = var.port == null ? [] : [for address in local.addresses : "http://${address}:${var.port}"]
 }
 
 resource "terraform_data" "app" {
@@ -71,7 +110,27 @@ resource "terraform_data" "app" {
 
 output "addresses" {
   description = "Where the app servers answer, in the order they were asked for."
-  value       = [for address in var.addresses : address if contains([for app in terraform_data.app : app.triggers_replace.address], address)]
+  value       = [for address in local.addresses : address if contains([for app in terraform_data.app : app.triggers_replace.address], address)]
+
+  precondition {
+    condition     = coalesce(var.size, 0) <= length(var.addresses)
+    error_message = "There are fewer addresses than app servers asked for."
+  }
+}
+
+output "endpoints" {
+  description = "URLs of the site's entrances: each app server is one."
+  value       = local.urls
+}
+
+output "health_url" {
+  description = "URL that tells whether the site is healthy: its first app server's."
+  value       = length(local.urls) == 0 ? "" : "${local.urls[0]}${var.health_path}"
+}
+
+output "instance_ids" {
+  description = "Ids of the app servers, as the sandbox calls them."
+  value       = sort(keys(terraform_data.app))
 }
 
 output "instances" {
