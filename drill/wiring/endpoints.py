@@ -45,6 +45,12 @@ def alibaba_endpoint(product: str, own: str) -> AlibabaEndpoint:
     return AlibabaEndpoint(parts.netloc, "http" if parts.scheme == "http" else "https")
 
 
+def emulated() -> list[str]:
+    """The variables of this environment that send a cloud's calls to this machine."""
+    named = (name for name in os.environ if name.startswith(("AWS_ENDPOINT_URL", "ALIBABA_ENDPOINT_")))
+    return sorted(name for name in named if _is_here(urlsplit(os.environ[name]).hostname or ""))
+
+
 def _checked(variable: str, value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.path.strip("/") or parts.query:

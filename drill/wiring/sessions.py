@@ -22,10 +22,11 @@ from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.errors import DrillError, JournalBroken, PreflightFailed
 from drill.model.events import Kind
-from drill.model.plan import Plan
+from drill.model.plan import Mode, Plan
 from drill.steps.base import registry
 from drill.wiring.dead_men import EngineLife
 from drill.wiring.desks import people_of
+from drill.wiring.endpoints import emulated
 from drill.wiring.guarding import guards_of
 from drill.wiring.hearing import Hearing, hear, open_door
 from drill.wiring.leases import SiteLease
@@ -207,6 +208,7 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     recorder.say(Kind.LEASE_TAKEN, f"lease/{token}", token=token, holder=holder)
     started = f"engine/{records.clock.epoch}/{token}"
     recorder.say(Kind.ENGINE_STARTED, started, pid=os.getpid(), host=platform.node(), version=__version__)
+    _say_what_is_emulated(recorder, plan)
     people = people_of(records, drill, grounds.secrets)
     life = EngineLife(settings, drill, also=lease.beat)
     life.start()
@@ -224,6 +226,15 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     if progress.started and not progress.outcome:
         watchers.go_on()
     return Manned(records, drill, grounds, crew, life, watchers, lease, hearing, _stack=stack)
+
+
+def _say_what_is_emulated(recorder: Recorder, plan: Plan) -> None:
+    """A figure of an emulated cloud must not pass for one of the business: the report says so."""
+    here = emulated() if plan.mode is Mode.LIVE else []
+    if here:
+        what = f"{', '.join(here)} lead to this machine: these clouds are emulated, and so is what was measured."
+        fix = "Unset them for a drill of the real clouds."
+        recorder.say(Kind.FINDING_RAISED, "finding/emulated", code="D531", what=what, fix=fix, severity="warning")
 
 
 def _kit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drill.model.errors import PreflightFailed
-from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint
+from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint, emulated
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +56,11 @@ def test_what_is_no_address_of_a_service_is_refused_without_being_repeated(monke
         alibaba_endpoint("ecs", "x")
 
     assert "secret" not in str(refused.value)
+
+
+def test_what_leads_to_this_machine_is_known_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://vpce.example.com")
+    monkeypatch.setenv("ALIBABA_ENDPOINT_ECS", "http://localhost:2")
+
+    assert emulated() == ["ALIBABA_ENDPOINT_ECS", "AWS_ENDPOINT_URL_EC2"]
