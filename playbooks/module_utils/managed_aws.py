@@ -30,7 +30,7 @@ class Api:
         """Raises: Refused: there is no boto3, no region or no address to call."""
         take()
         try:
-            import boto3
+            from boto3.session import Session
             from botocore.config import Config
         except ImportError as error:
             raise Refused("DB_SETTINGS", f"boto3 is not installed: pip install 'dr-drill[aws]' ({error})") from error
@@ -38,7 +38,7 @@ class Api:
             raise Refused("DB_SETTINGS", "db_region is empty")
         address = endpoint(f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL") or None
         limits = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
-        self._client = boto3.client(service, region_name=region, endpoint_url=address, config=limits)
+        self._client = Session().client(service, region_name=region, endpoint_url=address, config=limits)
 
     def read(self, call: str, **arguments: Any) -> Mapping[str, Any]:
         """Ask. Raises: Refused."""

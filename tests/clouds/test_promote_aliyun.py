@@ -64,6 +64,7 @@ def replica(lag_s: float | None = 1.0, source: str = "rm-primary") -> Any:
     return module_util("managed_aliyun").RdsDisasterRecovery(REGION, "rm-replica", source_region="", source=source, lag_s=lag_s)
 
 
+@pytest.mark.sweep
 def test_an_instance_is_fenced_promoted_and_given_back_by_playbooks(clouds: Clouds, tmp_path: Path) -> None:
     there = {"db_region": REGION, "db_instance": "rm-replica", "db_source": "rm-primary", "db_lag_s": "1.5"}
     here = {"db_region": REGION, "db_instance": "rm-primary"}
