@@ -56,6 +56,7 @@ def test_an_answer_by_queue_and_push_at_once_counts_once_and_the_inbox_is_empty_
         engine = place.run("both", "--manual", sets=("messages.sms.inbound=both", "messages.sms.receipts=queue"))
         engine.fact("MessageDelivered", state="delivered", code="DELIVERED")
         assert f"{address}/sms/" in (place.sandbox().layout.carrier / "carrier-inbound.json").read_text()
+        Phone(place.sandbox().layout.carrier).order_fault("Reply", "duplicate")  # twice by each way
 
         say_no(place, engine)
 
