@@ -29,7 +29,7 @@ class Opened:
 
 
 def open_scenario(path: Path, *, sets: Sequence[str] = (), dry_run: bool = False) -> Opened:
-    """Read, check and compile one file. The mode follows from its sites: all in the sandbox, or live.
+    """Read, check and compile one file. The mode follows from its sites and zones: all in the sandbox, or live.
 
     Raises: ScenarioInvalid: with every finding of grammar and references together.
     """
@@ -52,5 +52,6 @@ def _manned(reading: Reading, scenario: Scenario, at: datetime) -> Scenario:
 
 
 def mode_of(scenario: Scenario) -> Mode:
-    """Sandbox when every site is in it, else live."""
-    return Mode.SANDBOX if all(site.provider == "sandbox" for site in scenario.sites.values()) else Mode.LIVE
+    """Sandbox when every site and every zone is in it, else live."""
+    providers = {*(site.provider for site in scenario.sites.values()), *(zone.provider for zone in scenario.zones.values())}
+    return Mode.SANDBOX if providers == {"sandbox"} else Mode.LIVE

@@ -94,8 +94,8 @@ class Grounds:
 
 
 def is_sandbox(plan: Plan) -> bool:
-    """Whether every site of the plan is the sandbox's."""
-    return all(site.provider == "sandbox" for site in plan.sites)
+    """Whether every site and zone of the plan is the sandbox's."""
+    return all(one == "sandbox" for one in (*(site.provider for site in plan.sites), *(zone.provider for zone in plan.zones)))
 
 
 def secrets_for(settings: Settings, plan: Plan) -> Secrets:

@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from drill.model.errors import Fatal
+from drill.model.plan import Mode
 from drill.model.ports import RecordSet
 from drill.model.rehearsal import NotRehearsed, WriteRefused
 from drill.wiring.credentials import lacking
 from drill.wiring.rehearsed_routes import ReadingDns, ReadingFence, ReadingOutage
 from drill.wiring.routed import Absent
+from drill.wiring.scenarios import open_scenario
+from drill.wiring.worlds import is_sandbox
 from tests.fakes import FakeDns
 from tests.wiring.test_routed import Noted
 
+PROJECT = Path(__file__).resolve().parents[2]
 NOBODY: Any = Absent("no adapter here.", "Use another.")
 RECORD = RecordSet("www.example.com", "A", 60, ("192.0.2.1",))
 
@@ -112,3 +116,11 @@ def test_half_a_pair_of_keys_is_none(bare: pytest.MonkeyPatch) -> None:
     bare.setenv("AWS_ACCESS_KEY_ID", "k")
 
     assert lacking("aws") == "aws"
+
+
+@pytest.mark.parametrize(("zone", "mode"), [("{provider: sandbox}", Mode.SANDBOX), ("{provider: route53}", Mode.LIVE)])
+def test_a_real_zone_makes_a_drill_of_the_sandbox_a_live_one(zone: str, mode: Mode) -> None:
+    opened = open_scenario(PROJECT / "scenarios" / "sandbox-region-outage.yaml", sets=(f"zones={{drill.test: {zone}}}",))
+
+    assert opened.plan.mode is mode
+    assert is_sandbox(opened.plan) is (mode is Mode.SANDBOX)
