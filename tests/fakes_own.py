@@ -76,8 +76,11 @@ class FakeConfigs:
         self.swaps: list[tuple[str, str]] = []
         self.failure: Exception | None = None
         """Raised by the next swap, after the text was written."""
+        self.absent = False
 
     def read(self, place: ConfigPlace) -> str | None:
+        if self.absent:
+            raise Fatal("there is no such text.", code="A284")
         return self.text
 
     def swap(self, place: ConfigPlace, before: str, after: str) -> None:

@@ -186,7 +186,7 @@ def healthy(probe: str, world: World, *, good_in_a_row: int = _GOOD_IN_A_ROW, pa
 
 
 def _waits_for_outputs(params: Mapping[str, Any]) -> bool:
-    return "steps." in repr(params)
+    return any(start in repr(params) for start in ("steps.", "steps["))
 
 
 def _guarded(name: str, look: Callable[[], str], *, fix: str) -> Check:

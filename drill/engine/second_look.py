@@ -24,8 +24,9 @@ class SecondLook:
         return [*self._not_undone(), *self._leftovers(), *self._unsteady()]
 
     def _not_undone(self) -> list[str]:
-        failed = self._recorder.look(lambda progress: [step for step, row in progress.steps.items() if row.undone == "failed"])
-        return [f"the undo of {step} failed" for step in failed]
+        rows = self._recorder.look(lambda progress: dict(progress.steps))
+        failed = {step: row.undo_fix.rstrip(".") for step, row in rows.items() if row.undone == "failed"}
+        return [f"the undo of {step} failed{f'; {fix}' if fix else ''}" for step, fix in failed.items()]
 
     def _leftovers(self) -> list[str]:
         """What is still there of what the steps made: clean-up is proven, not assumed."""

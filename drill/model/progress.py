@@ -163,7 +163,8 @@ def _undo_done(progress: Progress, fact: Fact) -> None:
 
 
 def _undo_failed(progress: Progress, fact: Fact) -> None:
-    progress.step(fact.data["step"]).undone = "failed"
+    row = progress.step(fact.data["step"])
+    row.undone, row.undo_fix = "failed", fact.data.get("fix", "")
 
 
 def _asked(progress: Progress, fact: Fact) -> None:

@@ -21,6 +21,8 @@ class StepProgress:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     undo: Mapping[str, Any] | None = None
     undone: Literal["", "done", "failed"] = ""
+    undo_fix: str = ""
+    """What a person must do where the undo failed."""
     error: str = ""
     code: str = ""
     fix: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from drill.engine.preflight import Check, Preflight, healthy
 from drill.model.effects import Effect, Verb
 from drill.model.events import Kind
@@ -84,8 +86,9 @@ def test_more_changes_than_allowed_are_refused() -> None:
     assert "3 changes, more than limits.max_changes = 2" in check.detail
 
 
-def test_a_step_that_waits_for_outputs_is_not_looked_at_before_they_are_there() -> None:
-    drill = stage(value="{{ steps.capacity.outputs.addresses }}")
+@pytest.mark.parametrize("written", ["steps.capacity", "steps['b.capacity']", "steps.b.capacity"])
+def test_a_step_that_waits_for_outputs_is_not_looked_at_before_they_are_there(written: str) -> None:
+    drill = stage(value=f"{{{{ {written}.outputs.addresses }}}}")
 
     assert "step a.x" not in look(drill)
 

@@ -87,6 +87,18 @@ def test_a_text_without_the_old_value_is_refused_before_anything_is_touched() ->
     assert (failed.value.code, ground.attempt.undo, ground.configs.swaps) == ("A283", None, [])
 
 
+def test_a_text_that_the_drill_makes_itself_need_not_be_there_before() -> None:
+    ground = Ground("")
+    ground.configs.absent = True
+
+    with pytest.raises(Fatal):
+        ground.step.ready(ground.params, ground.world)
+    made = params(made_by="before.settings")
+
+    assert ground.step.ready(made, ground.world) == []
+    assert len(ground.step.preview(made, ground.world)) == 1
+
+
 def test_after_doubt_the_next_try_finds_its_own_text() -> None:
     ground = Ground(f"write={_OLD}")
     ground.configs.failure = InDoubt("no answer.", code="A380")
