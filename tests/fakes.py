@@ -40,6 +40,7 @@ class FakeDns:
 
     def __init__(self, records: Mapping[str, tuple[int, Sequence[str]]], *, zone: str = "drill.test") -> None:
         self._zone = zone
+        self.pending_looks = 0
         self.name_facts = NameFacts("fake", "data-plane")
         self._one_at_a_time = threading.Lock()
         self._sets: dict[tuple[str, str], list[dict[str, Any]]] = {
@@ -69,6 +70,10 @@ class FakeDns:
 
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 53)]
+
+    def in_sync(self, name: str) -> bool:
+        self.pending_looks -= 1
+        return self.pending_looks < 0
 
     def facts(self, name: str) -> NameFacts:
         return self.name_facts
@@ -402,6 +407,8 @@ class FakeTerraform:
         self.keeps = keeps
         self.failure: Exception | None = None
         self.after: dict[str, Any] = {}
+        self.at_provider: list[list[str]] = []
+        """What the provider says at each look; it cannot be asked when there is none."""
         self.log: list[str] = []
         self.previewed: list[tuple[str, Mapping[str, Any]]] = []
         self._addresses = sorted(addresses)
@@ -434,6 +441,9 @@ class FakeTerraform:
 
     def resources(self, workspace: Workspace) -> list[str]:
         return sorted(self._built.get((workspace.drill, workspace.step), ()))
+
+    def tagged(self, workspace: Workspace, *, provider: str, region: str) -> list[str] | None:
+        return self.at_provider.pop(0) if self.at_provider else None
 
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
         self.previewed.append((module, variables))

@@ -45,6 +45,7 @@ class Route53Dns:
         self._making_client = threading.Lock()
         self._made_client: Any = None
         self._zones: dict[str, str] = {}
+        self._changes: dict[str, str] = {}
 
     def read(self, name: str, rtype: str = "A") -> RecordSet:
         forms = self._present(name, rtype)
@@ -68,7 +69,8 @@ class Route53Dns:
         batch += [{"Action": "CREATE", "ResourceRecordSet": form} for form in new]
         try:
             with no_vendor_error("change " + before.name):
-                self._client().change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Comment": "drill", "Changes": batch})
+                answer = self._client().change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Comment": "drill", "Changes": batch})
+            self._changes[full_name(before.name)] = str(answer["ChangeInfo"]["Id"])
         except StepError as refused:
             self._read_back(before, old, new, refused)
 
@@ -86,6 +88,13 @@ class Route53Dns:
                 fix="Name the servers to ask in the site's settings.",
             )
         return found
+
+    def in_sync(self, name: str) -> bool:
+        change = self._changes.get(full_name(name))
+        if change is None:  # nothing was changed here, or the answer that named the change was lost
+            return True
+        with no_vendor_error("say how far the change of " + name):
+            return str(self._client().get_change(Id=change)["ChangeInfo"]["Status"]) == "INSYNC"
 
     def facts(self, name: str) -> NameFacts:
         return NameFacts("Route 53", "control-plane")

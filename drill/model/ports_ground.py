@@ -91,6 +91,9 @@ class Dns(Protocol):
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         """Address and port of every authoritative server."""
 
+    def in_sync(self, name: str) -> bool:
+        """Whether the provider says that all its servers have the last change made here; true where it cannot be asked."""
+
     def facts(self, name: str) -> NameFacts:
         """What the provider's names can do. Raises: Fatal: no such name (A221)."""
 

@@ -71,7 +71,7 @@ class AlidnsApi:
             "SetDNSSLBStatus": self._set_weighted,
             "UpdateDNSSLBWeight": self._set_weight,
         }
-        self.version = 0
+        self.changes = 0
         """Grows with every change."""
 
     @property
@@ -83,7 +83,7 @@ class AlidnsApi:
         """Carry out one action. Raises: AlidnsRefused: the service would refuse it."""
         with self._lock:
             answer = self._actions[action](query)
-            self.version += not action.startswith("Describe")
+            self.changes += not action.startswith("Describe")
             return json.loads(json.dumps(answer))  # type: ignore[no-any-return]  # what leaves is no live row
 
     def add(self, name: str, value: str, *, ttl_s: int = 1, line: str = "default", rtype: str = "A") -> str:

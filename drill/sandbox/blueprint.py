@@ -120,6 +120,9 @@ class BlueprintDns:
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [(LOOPBACK, _DNS_PORT)]
 
+    def in_sync(self, name: str) -> bool:
+        return True
+
     def facts(self, name: str) -> NameFacts:
         return NameFacts("the sandbox", "data-plane")
 

@@ -54,9 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dns-port", type=int, default=0, help="UDP and TCP port of the name server (default: a free one)")
     parser.add_argument("--api-port", type=int, default=0, help="port of the Route 53 API (default: a free one)")
     parser.add_argument("--record", type=_record_argument, action="append", default=[], metavar="NAME=TTL=V1,V2")
+    parser.add_argument("--pending", type=float, default=0.0, help="seconds for which a change is not yet in sync")
     options = parser.parse_args(argv)
     try:
-        asyncio.run(_serve(options.dir, options.dns_port, options.api_port, options.record))
+        asyncio.run(_serve(options.dir, options.dns_port, options.api_port, options.record, pending_s=options.pending))
     except OSError as taken:
         sys.stderr.write(f"the sandbox's DNS cannot start: {taken}\n")
         return 1
@@ -70,7 +71,7 @@ def _record_argument(text: str) -> Record:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-async def _serve(directory: Path, dns_port: int, api_port: int, records: Sequence[Record]) -> None:
+async def _serve(directory: Path, dns_port: int, api_port: int, records: Sequence[Record], *, pending_s: float) -> None:
     from drill.sandbox import dns_server
     from drill.sandbox.route53_answers import Answers
     from drill.sandbox.route53_api import Route53Api
@@ -79,7 +80,7 @@ async def _serve(directory: Path, dns_port: int, api_port: int, records: Sequenc
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    api = Route53Api(speed=_HEALTH_SPEED)
+    api = Route53Api(speed=_HEALTH_SPEED, pending_s=pending_s)
     zone_id = _fill(api, records)
     answers = Answers(api.zones, lambda: api.version, random.Random(), healthy=api.health.up)
     over = threading.Event()

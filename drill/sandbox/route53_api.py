@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,11 +34,12 @@ _OPTIONAL = {
 class Route53Api:
     """moto's Route 53 in this process. One per process: moto keeps its zones in the module."""
 
-    def __init__(self, *, speed: float = 1.0) -> None:
+    def __init__(self, *, speed: float = 1.0, pending_s: float = 0.0) -> None:
+        self._pending_s = pending_s
         self.health = Health(lambda: self._backend.health_checks, speed=speed)
         """What the health checks say; whoever wants them probed runs it."""
         self._one_batch_at_a_time = threading.Lock()
-        self._changes: set[str] = set()
+        self._changes: dict[str, float] = {}
         self._numbers = itertools.count(1)
         self.version = 0
         """Grows with every change, so that whoever answers from the zones knows when to read them again."""
@@ -85,14 +87,14 @@ class Route53Api:
         def change(response: Any) -> Any:
             plain_change(response)  # counts the values against the limit, then applies
             identifier = f"C{next(self._numbers):013d}"
-            self._changes.add(identifier)
+            self._changes[identifier] = time.monotonic() + self._pending_s
             return _change_info(identifier, "PENDING")
 
         def get_change(response: Any) -> Any:
             identifier = response._get_param("Id").split("/")[-1]  # noqa: SLF001  # how every handler of moto reads its parameters
             if identifier not in self._changes:
                 raise Route53ClientError("NoSuchChange", f"A change with id {identifier} does not exist.")
-            return _change_info(identifier, "INSYNC")
+            return _change_info(identifier, "INSYNC" if time.monotonic() >= self._changes[identifier] else "PENDING")
 
         models.Route53Backend.change_resource_record_sets = apply
         responses.Route53.change_resource_record_sets = change

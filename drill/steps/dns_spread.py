@@ -15,6 +15,9 @@ from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 TTL_LIMIT_S = 300
 """A name that resolvers may keep longer than five minutes cannot carry a drill's traffic: nobody would follow in time."""
 
+_IN_SYNC_EVERY_S = 0.5
+"""Often enough for a change of seconds, and far below the ten calls a second of an account."""
+
 _CACHE_SLACK_S = 2.0
 """Caches count in whole seconds, and a question takes its time."""
 
@@ -116,6 +119,23 @@ def watch(world: World, attempt: Attempt, change: Change, *, agreement: Agreemen
     for row in caught_up:
         _tell_of_cache(attempt, row, lead_s)
     return Spread(ours.servers, round((result.first_new_s or 0.0) + lead_s, 3), settled_s, caught_up)
+
+
+def wait_in_sync(world: World, attempt: Attempt, name: str, *, since_s: float, within_s: float) -> float:
+    """Seconds until the provider says that all its servers have the change: behind anycast the ones that were asked are not all.
+
+    Raises: Retryable: it does not say so in time (A121).
+    """
+    until_s = world.clock.mono_s() + min(within_s, max(0.0, attempt.remaining_s()))
+    while not world.dns.in_sync(name):
+        if attempt.stopping() or world.clock.mono_s() >= until_s:
+            raise Retryable(
+                f"{name} was changed and its servers say so, but the provider does not call the change finished.",
+                code="A121",
+                fix="Trying again goes on waiting.",
+            )
+        world.clock.sleep(_IN_SYNC_EVERY_S)
+    return round(world.clock.mono_s() - since_s, 3)
 
 
 def dissent(result: PropagationResult) -> str:

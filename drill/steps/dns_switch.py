@@ -25,6 +25,7 @@ from drill.steps.dns_spread import (
     in_words,
     switchable_ttl,
     to_json,
+    wait_in_sync,
     wait_out,
     watch,
 )
@@ -123,6 +124,7 @@ class DnsSwitch(Step[DnsSwitchParams]):
         attempt.progress("api acknowledged", detail=f"{in_words(before)} -> {in_words(after)}", took_s=api_s)
         left = replace(before, ttl_s=after.ttl_s) if lowered_s else before
         spread = _spread(params, world, attempt, Change(left, after, started_s))
+        spread["in_sync_s"] = wait_in_sync(world, attempt, params.name, since_s=started_s, within_s=params.within)
         return {
             "before": list(before.values),
             "after": list(after.values),

@@ -95,6 +95,9 @@ class ReadingDns(_Reading[Dns]):
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return self._seen(lambda: self._port.servers(name))
 
+    def in_sync(self, name: str) -> bool:
+        return self._seen(lambda: self._port.in_sync(name))
+
     def facts(self, name: str) -> NameFacts:
         return self._seen(lambda: self._port.facts(name))
 

@@ -116,6 +116,9 @@ class RoutedDns:
         zone = self._plan.zone_of(name)
         return [address_of(server) for server in zone.servers] if zone and zone.servers else self._of(name).servers(name)
 
+    def in_sync(self, name: str) -> bool:
+        return self._of(name).in_sync(name)
+
     def facts(self, name: str) -> NameFacts:
         return self._of(name).facts(name)
 

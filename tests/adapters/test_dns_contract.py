@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -171,6 +172,17 @@ def test_a_name_is_never_left_without_an_answer(dns: Dns, name: str) -> None:
 
     assert caught.value.code == "A225"
     assert dns.read(name) == before
+
+
+def test_a_change_is_in_sync_sooner_or_later(dns: Dns, name: str) -> None:
+    assert dns.in_sync(name)
+    before = dns.read(name)
+    dns.swap(before, towards(before))
+
+    until_s = time.monotonic() + 30
+    while not dns.in_sync(name):
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 def test_there_is_at_least_one_server_to_ask(dns: Dns, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,20 @@ def test_all_weighted_record_sets_of_a_name_are_the_lock_and_come_back_byte_for_
 
     assert len(before.raw) == 2
     assert json.dumps(dns.read(name).raw, sort_keys=True) == json.dumps(before.raw, sort_keys=True)
+
+
+def test_a_change_is_pending_until_the_service_calls_it_finished(tmp_path: Path) -> None:
+    with running_dns(tmp_path, "shop.drill.test=1=127.0.1.1", pending_s=2.0) as process:
+        dns = process.route53()
+        before = dns.read("shop.drill.test")
+        dns.swap(before, to_standby(before))
+        at_once = dns.in_sync("shop.drill.test")
+        until_s = time.monotonic() + 30
+        while not dns.in_sync("shop.drill.test"):
+            assert time.monotonic() < until_s
+            time.sleep(0.05)
+
+    assert not at_once
 
 
 def test_weights_move_step_by_step_and_come_back_byte_for_byte(dns_process: DnsProcess, vendor: Any) -> None:

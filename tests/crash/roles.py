@@ -104,6 +104,9 @@ class ScriptedDns:
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 53)]
 
+    def in_sync(self, name: str) -> bool:
+        return True
+
     def facts(self, name: str) -> NameFacts:
         return NameFacts("scripted", "data-plane")
 

@@ -33,10 +33,12 @@ class DnsProcess:
 
 
 @contextmanager
-def running_dns(directory: Path, *records: str) -> Iterator[DnsProcess]:
+def running_dns(directory: Path, *records: str, pending_s: float = 0.0) -> Iterator[DnsProcess]:
     """Start it with these records, end it by pid."""
     arguments = [part for record in records for part in ("--record", record)]
-    process = subprocess.Popen([sys.executable, "-m", "drill.sandbox.dns", "--dir", str(directory), *arguments])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "drill.sandbox.dns", "--dir", str(directory), "--pending", str(pending_s), *arguments]
+    )
     try:
         ready = _wait_for_ready(directory / "dns.ready", process)
         address, port = ready["dns"].split(":")

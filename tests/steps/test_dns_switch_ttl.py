@@ -132,6 +132,25 @@ def test_a_resolver_that_never_follows_is_named_and_fails_nothing() -> None:
     assert "resolver behind" in [what for what, _ in attempt.said]
 
 
+def test_the_provider_has_to_call_the_change_finished_too() -> None:
+    ground = Ground()
+    ground.dns.pending_looks = 4
+
+    outputs = DnsSwitch().run(params(), ground.world, FakeAttempt(left_s=600))
+
+    assert outputs["in_sync_s"] >= 4 * 0.5 > outputs["settled_s"]
+
+
+def test_a_change_that_is_never_finished_fails_the_try() -> None:
+    ground = Ground()
+    ground.dns.pending_looks = 10_000
+
+    with pytest.raises(Retryable, match="does not call the change finished") as caught:
+        DnsSwitch().run(params(within="5s"), ground.world, FakeAttempt(left_s=600))
+
+    assert (caught.value.code, ground.dns.read(NAME).values) == ("A121", STANDBY)
+
+
 def test_a_lever_of_the_control_plane_says_so_in_its_preview() -> None:
     ground = Ground()
     ground.dns.name_facts = NameFacts("Route 53", "control-plane")
