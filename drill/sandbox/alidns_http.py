@@ -1,4 +1,4 @@
-"""Serves the API of Alibaba Cloud DNS on loopback; every request must be signed as the service wants it."""
+"""Serves APIs of Alibaba Cloud on loopback; every request must be signed as the service wants it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Fault = Literal["throttled", "unavailable", "lost", "garbage", "gone"]
 
 
 class Actions(Protocol):
-    """Some of the API's actions."""
+    """Some of an API's actions. `version` is that of the API, where it is not the one of Alibaba Cloud DNS."""
 
     @property
     def actions(self) -> frozenset[str]:
@@ -124,8 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise AlidnsRefused("ServiceUnavailable", "The request has failed due to a temporary failure of the server.", 503)
         if fault == "gone":
             return {}
-        part = next((part for part in self.server.parts if action in part.actions), None)
-        if part is None or request.headers["x-acs-version"] != VERSION:
+        version = request.headers["x-acs-version"]
+        part = next((part for part in self.server.parts if action in part.actions and getattr(part, "version", VERSION) == version), None)
+        if part is None:
             raise AlidnsRefused("InvalidAction.NotFound", f"Specified api is not found: {action}", 404)
         parameters = dict(parse_qsl(request.query, keep_blank_values=True))
         parameters |= dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))

@@ -1,0 +1,56 @@
+"""The ways to take sites of AWS away: which sorts of resources each consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from drill.adapters.outage_aws_client import AwsClients
+from drill.adapters.outage_aws_groups import Databases, GroupQuarantine, Interfaces, LoadBalancers
+from drill.adapters.outage_aws_machines import Machines
+from drill.adapters.outage_aws_subnets import Subnets
+from drill.adapters.outage_held import Connections
+from drill.adapters.outage_swap import SiteParts, Sort, SwapOutage
+
+Method = Literal["network-acl", "security-group"]
+_ELSEWHERE: Final = (
+    "caches, queues and the object store of AWS, which are reached beside the site's subnets",
+    "resources without the opt-in tags, and those of other accounts",
+)
+
+
+@dataclass(frozen=True)
+class AwsSite:
+    """A site on AWS. `tags` are its opt-in tags, `cap` how many resources may be cut, `held` addresses (`host:port`) to hold open."""
+
+    region: str
+    tags: Mapping[str, str]
+    cap: int
+    method: Method = "network-acl"
+    held: Sequence[str] = ()
+
+
+def aws_outage(sites: Mapping[str, AwsSite], open_clients: Callable[[str], AwsClients] = AwsClients, **timing: Any) -> SwapOutage:
+    """Cuts sites off from the network: subnets or interfaces, and tagged load balancers and databases (port Outage).
+
+    `open_clients` makes the clients of a region, which need `ec2`, `elbv2` and `rds`; `timing` goes to SwapOutage.
+    """
+    parts = {site: _isolation(site, row, open_clients(row.region)) for site, row in sites.items()}
+    return SwapOutage(parts, hold=lambda site: Connections(sites[site].held), **timing)
+
+
+def aws_stop(sites: Mapping[str, AwsSite], open_clients: Callable[[str], AwsClients] = AwsClients, **timing: Any) -> SwapOutage:
+    """Stops the machines of sites (port Outage)."""
+    parts = {
+        site: SiteParts("stop", row.tags, row.cap, [Machines(open_clients(row.region), row.tags)], _ELSEWHERE)
+        for site, row in sites.items()
+    }
+    return SwapOutage(parts, hold=lambda site: Connections(sites[site].held), **timing)
+
+
+def _isolation(site: str, row: AwsSite, clients: AwsClients) -> SiteParts:
+    quarantine = GroupQuarantine(clients, site, row.tags)
+    doors: list[Sort] = [LoadBalancers(clients, row.tags, quarantine), Databases(clients, row.tags, quarantine)]
+    inner: Sort = Subnets(clients, site, row.tags) if row.method == "network-acl" else Interfaces(clients, row.tags, quarantine)
+    return SiteParts(row.method, row.tags, row.cap, [inner, *doors], _ELSEWHERE)

@@ -1,0 +1,203 @@
+"""The port Outage: what is cut was announced, it comes back exactly as it was, and nobody's change is run over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from drill.model.errors import Fatal
+from drill.model.ports import Outage
+from tests.clouds.outage_grounds import CAP, CLOUDS, OUTAGES, CloudGround, EngineDied, any_outage, cloud
+
+SLOW = "aws:security-group"
+GROUPED = [name for name in CLOUDS if not name.endswith(":stop")]
+
+
+@pytest.fixture(autouse=True)
+def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+
+@pytest.fixture(params=OUTAGES)
+def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
+    with any_outage(request.param) as found:
+        yield found
+
+
+@pytest.fixture(params=CLOUDS)
+def ground(request: pytest.FixtureRequest) -> Iterator[CloudGround]:
+    with cloud(request.param) as found:
+        yield found
+
+
+@pytest.fixture(params=GROUPED)
+def grouped(request: pytest.FixtureRequest) -> Iterator[CloudGround]:
+    with cloud(request.param) as found:
+        yield found
+
+
+def written(outage: Outage) -> Any:
+    """The snapshot as the journal gives it back."""
+    return json.loads(json.dumps(outage.snapshot("primary")))
+
+
+def there_and_back(ground: CloudGround, snapshot: Any) -> None:
+    """A cut and the way back, by one engine each."""
+    ground.outage().isolate("primary", snapshot)
+    ground.outage().restore("primary", snapshot)
+
+
+def test_a_site_is_cut_off_and_given_back_and_each_may_be_asked_twice(outage: Outage) -> None:
+    snapshot = written(outage)
+    assert not outage.isolated("primary")
+    assert outage.preview("primary")
+
+    for _ in range(2):
+        assert outage.isolate("primary", snapshot)["method"]
+    assert outage.isolated("primary")
+    assert outage.preview("primary") == []
+
+    for _ in range(2):
+        outage.restore("primary", snapshot)
+    assert not outage.isolated("primary")
+
+
+def test_looking_changes_nothing(ground: CloudGround) -> None:
+    before, outage = ground.state(), ground.outage()
+
+    outage.preview("primary")
+    outage.snapshot("primary")
+    outage.isolated("primary")
+
+    assert ground.state() == before
+    assert ground.calls.made == []
+
+
+def test_everything_comes_back_exactly_and_what_was_made_is_gone(ground: CloudGround) -> None:
+    before = ground.state()
+    snapshot = written(ground.outage())
+
+    ground.outage().isolate("primary", snapshot)
+    assert ground.state() != before
+    ground.outage().restore("primary", snapshot)
+
+    assert ground.state() == before
+
+
+def test_what_is_cut_is_what_was_announced_and_carries_the_opt_in_tag(ground: CloudGround) -> None:
+    outage = ground.outage()
+    effects = outage.preview("primary")
+
+    cut = outage.isolate("primary", written(outage))["cut"]
+
+    announced = {effect.target.removeprefix("primary/") for effect in effects if effect.verb != "create"}
+    assert {row.partition(" ")[2] for row in cut} == announced
+    assert all(effect.tags["drill"] == "allowed" for effect in effects)
+    assert all("outage" in effect.marks for effect in effects if effect.verb != "create")
+
+
+@pytest.mark.parametrize("name", [name for name in CLOUDS if name != SLOW] + [pytest.param(SLOW, marks=pytest.mark.sweep)])
+def test_after_a_crash_before_or_after_any_call_the_site_can_be_given_back(name: str) -> None:
+    with cloud(name) as ground:
+        dies_everywhere(ground)
+
+
+def dies_everywhere(ground: CloudGround) -> None:
+    before = ground.state()
+    snapshot = written(ground.outage())
+    there_and_back(ground, snapshot)
+    number = len(ground.calls.made)
+
+    for moment in ("die_before", "die_after"):
+        for at in range(number):
+            ground.calls.made.clear()
+            setattr(ground.calls, moment, at)
+            with pytest.raises(EngineDied):
+                there_and_back(ground, snapshot)
+            setattr(ground.calls, moment, None)
+
+            ground.outage().restore("primary", snapshot)
+
+            assert ground.state() == before, f"{moment} of call {at}"
+
+
+def test_after_a_crash_the_cut_goes_on_with_the_first_snapshot(ground: CloudGround) -> None:
+    before = ground.state()
+    snapshot = written(ground.outage())
+    ground.calls.die_after = 1
+    with pytest.raises(EngineDied):
+        ground.outage().isolate("primary", snapshot)
+    ground.calls.die_after = None
+
+    ground.outage().isolate("primary", snapshot)
+    assert ground.outage().preview("primary") == []
+    ground.outage().restore("primary", snapshot)
+
+    assert ground.state() == before
+
+
+def test_a_resource_that_lost_its_tag_since_it_was_written_down_is_not_touched(ground: CloudGround) -> None:
+    snapshot = written(ground.outage())
+    left_alone = ground.untag()
+
+    with pytest.raises(Fatal) as refused:
+        ground.outage().isolate("primary", snapshot)
+
+    assert refused.value.code == "A213"
+    assert left_alone in refused.value.what
+
+
+def test_a_change_by_somebody_else_before_the_cut_stops_it(grouped: CloudGround) -> None:
+    snapshot = written(grouped.outage())
+    changed = grouped.meddle()
+
+    with pytest.raises(Fatal) as refused:
+        grouped.outage().isolate("primary", snapshot)
+
+    assert refused.value.code == "A214"
+    assert changed in refused.value.what
+
+
+def test_a_change_by_somebody_else_during_the_outage_is_left_and_named_and_the_rest_comes_back(grouped: CloudGround) -> None:
+    snapshot = written(grouped.outage())
+    grouped.outage().isolate("primary", snapshot)
+    changed = grouped.meddle()
+    during = grouped.state()
+
+    with pytest.raises(Fatal) as refused:
+        grouped.outage().restore("primary", snapshot)
+
+    assert refused.value.code == "A214"
+    assert changed in refused.value.what
+    assert grouped.state() != during
+
+
+def test_more_than_the_cap_is_refused_before_anything_is_touched(ground: CloudGround) -> None:
+    ground.grow(CAP)
+    before = ground.state()
+
+    with pytest.raises(Fatal) as refused:
+        ground.outage().isolate("primary", written(ground.outage()))
+
+    assert refused.value.code == "A215"
+    assert ground.state() == before
+
+
+def test_without_a_snapshot_nothing_is_cut_and_nothing_is_given_back(ground: CloudGround) -> None:
+    for act in (lambda: ground.outage().isolate("primary"), lambda: ground.outage().restore("primary", {})):
+        with pytest.raises(Fatal) as refused:
+            act()
+        assert refused.value.code == "A216"
+    assert ground.calls.made == []
+
+
+def test_what_goes_on_is_said(ground: CloudGround) -> None:
+    outage = ground.outage()
+
+    not_cut = outage.isolate("primary", written(outage))["not_cut"]
+
+    assert any("object store" in text for text in not_cut)
+    assert any("opt-in" in text for text in not_cut)
