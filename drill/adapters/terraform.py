@@ -7,23 +7,28 @@ import fcntl
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from drill.adapters.ansible_leftovers import private_directory
 from drill.adapters.terraform_backend import backend_text, terraform_settings
-from drill.adapters.terraform_binary import terraform_argv
+from drill.adapters.terraform_binary import provider_mirror, terraform_argv
 from drill.adapters.terraform_events import Teller, failure_of, outputs_of
 from drill.adapters.terraform_lost import close_log, made_without_trace, note_for_a_person, noted
 from drill.adapters.terraform_module import Laid, find_laid, lay
 from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_plan import plan_of
 from drill.adapters.terraform_process import Command, Ended
+from drill.adapters.terraform_rego import denied
 from drill.adapters.terraform_state import State, parse_state, read_state, remember_state
 from drill.model.errors import Fatal, Retryable
+from drill.model.plan_policy import DRILL_TAG, STEP_TAG
 from drill.model.ports import TerraformEvent, TerraformPlan, Workspace
 
+Scan = Callable[[str, Mapping[str, str]], Sequence[str]]
+"""What carries all of these tags in a region, asked of the provider itself: names in the provider's own words."""
+NO_SCANS: Final[Mapping[str, Scan]] = {}
 _PLAN: Final = "drill.tfplan"
 _PULLED: Final = "pulled"
 _LOOK_LIMIT_S: Final = 60.0
@@ -42,8 +47,8 @@ class TerraformCli:
     """Workspaces lie under `home/drills/<drill>/terraform/<step>`; modules are found below `project` unless absolute.
 
     `environment` is added to Terraform's own small one: providers' credentials, and secrets as `TF_VAR_name`; its values are kept out of
-    every event and error. Providers come from `mirror` alone where one is given. `grace_s` is how long an interrupted Terraform may take to
-    save its state; creating a server in a cloud takes minutes, and is not cut short.
+    every event and error. `grace_s` is how long an interrupted Terraform may take to save its state; creating a server in a cloud takes
+    minutes, and is not cut short. `scans` ask each provider of sites itself what is there.
     """
 
     def __init__(
@@ -54,10 +59,10 @@ class TerraformCli:
         environment: Mapping[str, str],
         *,
         grace_s: float = 30.0,
-        mirror: Path | None = None,
+        scans: Mapping[str, Scan] = NO_SCANS,
     ) -> None:
         self._home = home
-        self._mirror = mirror
+        self._scans = scans
         self._project = project
         self._mark = mark
         self._environment = dict(environment)
@@ -107,6 +112,10 @@ class TerraformCli:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def tagged(self, workspace: Workspace, *, provider: str, region: str) -> list[str] | None:
+        scan = self._scans.get(provider)
+        return sorted(scan(region, {DRILL_TAG: workspace.drill, STEP_TAG: workspace.step})) if scan else None
+
     def _place(self, workspace: Workspace) -> Path:
         return self._home / "drills" / workspace.drill / "terraform" / workspace.step
 
@@ -144,7 +153,7 @@ class TerraformCli:
             remember_state(laid.directory)
 
     def _lay(self, workspace: Workspace, place: Path, *, backend: str = "") -> Laid:
-        settings = terraform_settings(self._plugins, self._mirror)
+        settings = terraform_settings(self._plugins, provider_mirror())
         return lay(self._project / workspace.module, place, workspace, settings=settings, backend=backend)
 
     @property
@@ -182,7 +191,9 @@ class TerraformCli:
         _succeeded(command.run("plan", stopping=stopping, json=True, out=_PLAN, **ways, **_waiting(laid)), "plan")
         shown = _succeeded(command.run("show", _PLAN, stopping=stopping, json=True), "show")
         (laid.directory / "show.jsonl").unlink()  # it holds every value, sensitive or not
-        return plan_of(shown, hashlib.sha256((laid.directory / _PLAN).read_bytes()).hexdigest())
+        return plan_of(
+            shown, hashlib.sha256((laid.directory / _PLAN).read_bytes()).hexdigest(), rego=lambda plan: denied(plan, self._project)
+        )
 
     def _init(self, laid: Laid, stopping: Callable[[], bool]) -> None:
         with self._cache_to_ourselves():

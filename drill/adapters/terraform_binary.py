@@ -34,6 +34,12 @@ def terraform_told() -> str:
     return f"{version} ({argv[0]})"
 
 
+def provider_mirror() -> Path | None:
+    """The directory that DRILL_TERRAFORM_MIRROR names: providers come from there and from nowhere else."""
+    named = os.environ.get("DRILL_TERRAFORM_MIRROR")
+    return Path(named).expanduser().resolve() if named else None
+
+
 @cache
 def _find(named: str, path: str) -> tuple[str, ...]:
     refused: list[str] = []

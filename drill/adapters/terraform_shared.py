@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from drill.adapters.database import create_tables
 from drill.adapters.database_errors import riding_out
-from drill.adapters.terraform import TerraformCli
+from drill.adapters.terraform import NO_SCANS, Scan, TerraformCli
 from drill.adapters.terraform_backend import schema_backend
 from drill.adapters.terraform_binary import terraform_argv
 from drill.adapters.terraform_module import Laid, find_laid
@@ -78,9 +78,9 @@ class SharedTerraform(TerraformCli):
         environment: Mapping[str, str],
         workspaces: SqlWorkspaces,
         password: str = "",
-        mirror: Path | None = None,
+        scans: Mapping[str, Scan] = NO_SCANS,
     ) -> None:
-        super().__init__(home, project, mark, environment, mirror=mirror)
+        super().__init__(home, project, mark, environment, scans=scans)
         self._workspaces = workspaces
         self._password = password
 

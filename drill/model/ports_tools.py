@@ -133,5 +133,11 @@ class Terraform(Protocol):
         Raises: Fatal: the state is not the one that was left, so that nobody knows (A242).
         """
 
+    def tagged(self, workspace: Workspace, *, provider: str, region: str) -> list[str] | None:
+        """What carries the tags of this drill and step in a region, as a provider of sites itself says, not the state.
+
+        Nothing (`None`) when this release has no way to ask that provider. Raises: StepError: it could not be asked.
+        """
+
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
         """What a first apply would create, without leaving anything behind."""

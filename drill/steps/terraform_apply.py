@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
@@ -15,8 +16,14 @@ from drill.model.plan_policy import RULES, bounds_of, refuse_broken
 from drill.model.ports import Attempt, TerraformChange, TerraformEvent, Workspace, World
 from drill.steps.base import Params, Step
 
+_TYPE: Final = re.compile(r"(?:^|\.)([a-z0-9_-]+)(?=\.[^.\[]+(?:\[[^\]]*\])?$)")
 _PRIVATE: Final = re.compile(r"secret|password|token|access_key|conn_str")
 _IN_ADDRESS: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+
+
+_LAG_S: Final = 60.0
+"""How long a provider may go on listing what is gone."""
+_LOOK_EVERY_S: Final = 5.0
 
 
 class TerraformApplyParams(Params):
@@ -97,6 +104,8 @@ class TerraformApply(Step[TerraformApplyParams]):
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, policy=list(RULES))
         outputs = world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
         created = world.terraform.resources(workspace)
+        kinds = _counted(created)
+        attempt.progress(f"built {kinds or 'nothing'}; price unknown, it is charged until it is destroyed", count=len(created))
         return {**outputs, "created": created, "count": len(created)}
 
     def undo(self, params: TerraformApplyParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
@@ -104,7 +113,11 @@ class TerraformApply(Step[TerraformApplyParams]):
 
     def leftovers(self, params: TerraformApplyParams, world: World, drill: str, step: str) -> list[str]:
         left = world.terraform.resources(params.workspace(drill, step))
-        return [f"{address} of {step} still exists" for address in left]
+        unknown = [] if left else _tagged(params.workspace(drill, step), world, params.site) or []
+        return [
+            *(f"{address} of {step} still exists" for address in left),
+            *(f"{name} at {params.site} carries the tags of {step}" for name in unknown),
+        ]
 
 
 def destroy(workspace: Workspace, world: World, attempt: Attempt, *, site: str) -> list[str]:
@@ -121,7 +134,27 @@ def destroy(workspace: Workspace, world: World, attempt: Attempt, *, site: str) 
     left = world.terraform.resources(workspace)
     if left:
         raise Fatal(f"{', '.join(left)} still exist(s) after the destroy.", code="A243", fix="Remove it by hand.")
+    if before:
+        _prove_gone(workspace, world, attempt, site=site)
     return before
+
+
+def _prove_gone(workspace: Workspace, world: World, attempt: Attempt, *, site: str) -> None:
+    """Ask the provider itself until it knows of nothing that carries the drill's tags: a state may forget, a list of tags lags behind."""
+    left, looks = _tagged(workspace, world, site), 1
+    while left and looks <= _LAG_S / _LOOK_EVERY_S and not attempt.stopping():
+        world.clock.sleep(_LOOK_EVERY_S)
+        left, looks = _tagged(workspace, world, site), looks + 1
+    if left:
+        what = f"{site} still has {', '.join(left)}, which carry the drill's tags although its state is empty"
+        raise Fatal(f"{what}.", code="A243", fix="Remove it by hand.")
+    if left is not None:
+        attempt.progress("the provider knows of nothing that carries the drill's tags", site=site, looks=looks)
+
+
+def _tagged(workspace: Workspace, world: World, site: str) -> list[str] | None:
+    said = world.ground.attributes(site)
+    return world.terraform.tagged(workspace, provider=str(said.get("provider", "sandbox")), region=str(said.get("region", "")))
 
 
 def note(attempt: Attempt, event: TerraformEvent) -> None:
@@ -152,6 +185,12 @@ def _tags(after: Mapping[str, Any]) -> dict[str, str]:
     """What the provider will tag it with, under the name that providers use for it."""
     found: Mapping[str, Any] = next((after[name] for name in ("tags_all", "tags", "labels") if isinstance(after.get(name), Mapping)), {})
     return {str(name): str(value) for name, value in found.items()}
+
+
+def _counted(addresses: Sequence[str]) -> str:
+    """How many of each type: `2 aws_instance, 1 aws_lb`."""
+    types = Counter(_TYPE.findall(address)[-1] for address in addresses)
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(types.items(), key=lambda row: (-row[1], row[0])))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -36,6 +36,9 @@ class RehearsedTerraform:
     def resources(self, workspace: Workspace) -> list[str]:
         raise NotRehearsed(f"what {workspace.step} has built is known only in a drill.")
 
+    def tagged(self, workspace: Workspace, *, provider: str, region: str) -> list[str] | None:
+        raise NotRehearsed(f"what {provider} has of {workspace.step} is known only in a drill.")
+
 
 class RehearsedProbes:
     """Asks nobody (port ProbeRunner)."""

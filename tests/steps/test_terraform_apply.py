@@ -183,3 +183,21 @@ def test_a_plan_that_breaks_the_policy_is_refused_in_its_preview_and_never_appli
 
     assert fake.log == ["plan phase.step"]
     assert fake.resources(Workspace("d1", "phase.step", "", {})) == []
+
+
+def test_what_was_built_is_counted_by_its_type_and_no_price_is_invented() -> None:
+    fake = FakeTerraform("aws_vpc.site", "aws_instance.app[0]", 'module.a["x.y"].aws_instance.app["b.1"]')
+    attempt = FakeAttempt()
+
+    TerraformApply().run(PARAMS, a_world(terraform=fake), attempt)
+
+    assert attempt.said[-1] == ("built 2 aws_instance, 1 aws_vpc; price unknown, it is charged until it is destroyed", {"count": 3})
+
+
+def test_a_second_look_asks_the_provider_too_when_the_state_is_empty() -> None:
+    fake = terraform()
+    fake.at_provider = [["i-1"]]
+
+    left = TerraformApply().leftovers(PARAMS, a_world(terraform=fake), "d1", "phase.step")
+
+    assert left == ["i-1 at standby carries the tags of phase.step"]

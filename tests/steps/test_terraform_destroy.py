@@ -12,7 +12,7 @@ from drill.model.ports import World
 from drill.steps.base import registry
 from drill.steps.terraform_apply import TerraformApply, TerraformApplyParams
 from drill.steps.terraform_destroy import TerraformDestroy, TerraformDestroyParams
-from tests.fakes import FakeAttempt, FakeGround, FakeTerraform, fake_world
+from tests.fakes import FakeAttempt, FakeClock, FakeGround, FakeTerraform, fake_world
 
 PARAMS = TerraformDestroyParams(of="rebuild.capacity")
 ADDRESSES = ("terraform_data.a", "terraform_data.b")
@@ -83,3 +83,26 @@ def test_what_an_interrupted_try_had_removed_already_counts_too() -> None:
     outputs = TerraformDestroy().run(PARAMS, a_world(terraform=fake), attempt)
 
     assert outputs == {"destroyed": list(ADDRESSES), "count": 2}
+
+
+def test_a_destroy_is_proved_at_the_provider_itself_which_may_lag_behind() -> None:
+    fake, attempt, clock = FakeTerraform(*ADDRESSES), FakeAttempt(), FakeClock()
+    build(fake)
+    fake.at_provider = [["i-1", "vpc-1"], ["vpc-1"], []]
+
+    TerraformDestroy().run(PARAMS, a_world(terraform=fake, clock=clock), attempt)
+
+    assert attempt.said[-1] == ("the provider knows of nothing that carries the drill's tags", {"site": "standby", "looks": 3})
+
+
+def test_what_the_provider_still_has_after_a_minute_fails_the_step_though_the_state_is_empty() -> None:
+    fake, clock = FakeTerraform(*ADDRESSES), FakeClock()
+    build(fake)
+    fake.at_provider = [["vpc-1"]] * 100
+    began_s = clock.mono_s()
+
+    with pytest.raises(Fatal, match=r"standby still has vpc-1.*although its state is empty") as caught:
+        TerraformDestroy().run(PARAMS, a_world(terraform=fake, clock=clock), FakeAttempt())
+
+    assert caught.value.code == "A243"
+    assert clock.mono_s() - began_s == pytest.approx(60.0)
