@@ -17,16 +17,20 @@ from drill.model.ports import InboundMessage, ReplySource
 from drill.model.ports_people import CALL
 from drill.model.replies import Reply, parse
 
+STATUSES_TOLD = 5
+"""So often a person who asks is answered in one drill: a number takes only so many texts."""
+_QUESTIONS = frozenset({"help", "status"})
 _WAIT_S = 1.0
 _LONGEST_REST_S = 30.0
 
 
 class Desk:
-    """Judges the answers of one drill."""
+    """Judges the answers of one drill. `on_asked` answers a contact who asks how it goes, given the id of their message."""
 
-    def __init__(self, recorder: Recorder, people: People) -> None:
+    def __init__(self, recorder: Recorder, people: People, *, on_asked: Callable[[str, str], object] = lambda _contact, _id: None) -> None:
         self._recorder = recorder
         self._people = people
+        self._on_asked = on_asked
 
     def take_message(self, message: InboundMessage) -> Judgement:
         """Judge a text that came in from a number, or keys pressed in a call."""
@@ -78,9 +82,16 @@ class Desk:
         key = f"reply/{message_id}"
         judgement = self._judge(reply, contact, sent_at)
         if self._recorder.journal.find(self._recorder.drill, key) is None:
+            if contact and reply.verb in _QUESTIONS and self._asked(contact) < STATUSES_TOLD:
+                self._on_asked(contact, message_id)
             said = {"provider_sent_at": stamp(sent_at) if sent_at else None, "contact": contact, "channel": channel, "auto": automatic}
             self._recorder.say_all(self._facts(reply, judgement, key, {**said, "gate": judgement.gate}))
         return judgement
+
+    def _asked(self, contact: str) -> int:
+        """How often a person has asked how the drill goes."""
+        facts = self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.REPLY_REJECTED}))
+        return sum(fact.data["contact"] == contact and fact.data.get("verb") in _QUESTIONS for fact in facts)
 
     def _judge(self, reply: Reply, contact: str | None, sent_at: datetime | None) -> Judgement:
         gates = self._recorder.look(self._people.questions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from drill.engine.outbox import Outbox
 from drill.engine.people import People
 from drill.engine.posting import Courier
 from drill.engine.record import Recorder
+from drill.engine.standing import standing
 from drill.engine.trips import Office, Text
 from drill.model.channel_order import Outcome, ordered, outcomes
 from drill.model.durations import format_duration
@@ -96,6 +98,15 @@ class Notifier:
             person = self._people.plan.contact(contact)
             words = {"phase": getattr(phase.title, person.language), "state": STATES["done"][person.language], "took": f"{took_s:.1f}s"}
             self._post(self._letters(person, "status", f"status/{phase.id}", words, phase=phase.id))
+
+    def tell_where_it_stands(self, contact: str, question: str) -> None:
+        """Answer a person who asked how the drill goes; the same question twice is answered once."""
+        person = self._people.plan.contact(contact)
+        began = self._facts(Kind.DRILL_STARTED)
+        since_s = (self._recorder.clock.now() - began[0].at).total_seconds() if began else 0.0
+        words = self._recorder.look(lambda progress: standing(progress, self._people.plan, person.language, since_start_s=since_s))
+        name = hashlib.sha256(question.encode()).hexdigest()[:12]
+        self._post(self._letters(person, "status", f"asked/{name}", words))
 
     def announce(self, purpose: Literal["hold", "result"], reason: str, words: Mapping[str, Mapping[str, str]], *, place: str = "") -> None:
         """Send a hold or a result to everyone; `words` holds the variables by language, `place` where more is to be read."""

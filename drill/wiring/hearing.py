@@ -70,7 +70,7 @@ def hear(
     Raises: JournalBroken: the inbox cannot be used.
     """
     inbox = open_inbox(records, people.plan)
-    reader = InboxReader(inbox, Desk(recorder, people), recorder, people, on_receipt=notifier.told)
+    reader = InboxReader(inbox, Desk(recorder, people, on_asked=notifier.tell_where_it_stands), recorder, people, on_receipt=notifier.told)
     door = InboxDoor(inbox)
     sources: list[ReplySource] = [ears.replies or Quiet(), *([ears.receipts] if ears.receipts else [])]
     ticks = [notifier.look_after, *[_nothing] * (len(sources) - 1)]
