@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,15 +37,14 @@ class StepAttempt:
         self._planned = planned
         self._artifacts = artifacts
         self._until_s = recorder.clock.mono_s() + planned.timeout_s
-        self._notes = 0
+        self._notes = itertools.count(1)  # a step may speak from several threads
 
     @property
     def _where(self) -> dict[str, Any]:
         return {"phase": self._planned.phase, "step": self.step, "attempt": self.number}
 
     def progress(self, what: str, **fields: Any) -> None:
-        self._notes += 1
-        key = f"{self.step}/{self.number}/progress/{self._recorder.clock.epoch}/{self._notes}"
+        key = f"{self.step}/{self.number}/progress/{self._recorder.clock.epoch}/{next(self._notes)}"
         self._recorder.say(Kind.STEP_PROGRESSED, key, what=what, **fields, **self._where)
 
     def earlier(self, what: str) -> list[Mapping[str, Any]]:

@@ -26,14 +26,17 @@ class Doubt:
     """Looks whether it has worked; nothing when that cannot be told."""
 
 
-def ended_well(command: Command, world: World, attempt: Attempt, *, doubt: Doubt) -> Ended | None:
+def ended_well(command: Command, world: World, attempt: Attempt, *, doubt: Doubt, about: str = "") -> Ended | None:
     """Run a program to a good end and keep its output; nothing when it was cut short but can be seen to have worked.
+
+    `about` tells one of several programs of a step.
 
     Raises: Retryable: it failed (A183). Fatal: nobody knows what it has done (A291), or it cannot be started (A280).
     """
     ended = world.own.commands.run(command, timeout_s=attempt.remaining_s(), stopping=attempt.stopping)
     output = f"{ended.stdout}\n--- errors\n{ended.stderr}" if ended.stderr else ended.stdout
-    kept = attempt.artifact(f"{attempt.step}-{attempt.number}.txt", output.encode()) if output else ""
+    name = "-".join(part for part in (attempt.step, about, str(attempt.number)) if part)
+    kept = attempt.artifact(f"{name}.txt", output.encode()) if output else ""
     attempt.progress("ended" if ended.state == "ended" else f"{ended.state}", exit_code=ended.exit_code, took_s=ended.took_s, output=kept)
     if ended.state == "ended" and ended.exit_code == 0:
         return ended

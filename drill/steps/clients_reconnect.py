@@ -109,7 +109,7 @@ def _tell_all(way: Way, params: ClientsReconnectParams, world: World, attempt: A
         program = way.program(target)
         try:
             if program is not None:
-                ended_well(program, world, attempt, doubt=doubt)
+                ended_well(program, world, attempt, doubt=doubt, about=target)
             elif way.http is not None:
                 answered_well(way.http, world, attempt, doubt=doubt, target=target)
         except StepError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from drill.wiring.worlds import is_sandbox, resolved_probes
 
 _DRILL = "dry-run"
 _NOT_SET = "F010"
+_SECRET = re.compile(r"secret:[A-Za-z_][A-Za-z0-9_]*")
 _LACKING = frozenset({_NOT_SET, NO_CREDENTIALS})
 
 
@@ -94,6 +96,7 @@ def _referred(plan: Plan) -> list[str]:
     found = [reference for contact in plan.contacts for reference in (*contact.sms, *contact.email)]
     found += [plan.messages.sms.sign] if plan.messages.sms else []
     found += [plan.canary.postgres] if plan.canary else []
+    found += [reference for step in plan.steps() if not step.skip for reference in _SECRET.findall(repr(step.params))]
     return list(dict.fromkeys(reference for reference in found if reference.startswith("secret:")))
 
 

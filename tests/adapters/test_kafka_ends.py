@@ -106,3 +106,10 @@ def test_a_mirror_that_stopped_is_noticed(cluster: Cluster) -> None:
     cluster.put("orders", 1, at_s=1_800_000_060)
     with pytest.raises(Retryable, match="1m behind, more than 5s"):
         step.run(params, world, FakeAttempt())
+
+
+def test_a_topic_that_is_not_there_is_told(cluster: Cluster) -> None:
+    with pytest.raises(Fatal, match="refuses") as failed:
+        kafka().ends(cluster.access, ["no topic has spaces"], group="", newest=False, timeout_s=5)
+
+    assert failed.value.code == "A288"

@@ -184,6 +184,15 @@ def test_what_is_skipped_for_lack_of_credentials_or_secrets_is_named_and_no_fail
     assert "as far as can be seen" in result.output
 
 
+def test_secrets_that_steps_refer_to_are_named_too() -> None:
+    call = "{http.call: {url: 'http://127.0.0.1/', headers: {A: 'Bearer {secret:SHOP_TOKEN}'}, changes: []}}"
+
+    result = _dry_run(_SANDBOX, "--set", f"phases.outage.steps.call={call}")
+
+    assert result.return_value == 0
+    assert "not set here: SHOP_TOKEN." in result.output
+
+
 def test_without_dry_run_one_scenario_is_taken_at_a_time(place: Path) -> None:
     result = CliRunner().invoke(run, [str(_SANDBOX), str(_SANDBOX)])
 

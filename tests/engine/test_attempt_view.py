@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -33,6 +34,20 @@ def test_a_step_whose_expression_has_no_value_fails_and_says_which() -> None:
     assert result == {"status": "failed", "code": "A201"}
     assert "colour" in drill.facts(Kind.STEP_FAILED)[0].data["error"]
     assert drill.step.runs == []
+
+
+def test_what_several_threads_of_a_step_say_is_all_kept() -> None:
+    drill = stage()
+
+    def act(attempt: Attempt, _params: ScriptedParams) -> Mapping[str, Any]:
+        with ThreadPoolExecutor(8) as beside:
+            list(beside.map(lambda number: attempt.progress("told", client=number), range(80)))
+        return {}
+
+    drill.step.script[STEP] = [act]
+    drill.run(STEP)
+
+    assert {fact.data["client"] for fact in drill.facts(Kind.STEP_PROGRESSED)} == set(range(80))
 
 
 def test_what_a_try_says_sees_and_keeps_is_in_the_journal_and_the_artifacts() -> None:

@@ -38,12 +38,13 @@ def test_a_step_without_a_proof_is_refused() -> None:
 
 
 def test_every_client_is_told_and_the_probe_proves_it() -> None:
-    ground = Ground(tell=ended(0), probes=("primary", "standby"))
+    ground = Ground(tell=ended(0, "told"), probes=("primary", "standby"))
 
     outputs = ground.run(probe="checkout", site="standby", ok_in_a_row=3)
 
     assert sorted(command.argv[1] for command in ground.commands.ran) == ["app-1", "app-2"]
     assert (outputs["told"], outputs["looks"]) == (["app-1", "app-2"], 4)
+    assert sorted(ground.attempt.artifacts) == ["apps.reconnect-app-1-1.txt", "apps.reconnect-app-2-1.txt"]
 
 
 def test_a_client_that_cannot_be_told_is_named_and_the_others_are_told_all_the_same() -> None:
