@@ -40,6 +40,14 @@ class Spread:
     settled_s: float
     """When the last server of the zone had settled."""
     resolvers: tuple[ServerAnswers, ...] = ()
+    lead_s: float = 0.0
+    """How long after the change the watch began, whose start the resolvers' own times count from."""
+
+    @property
+    def last_new_s(self) -> float:
+        """When the last server or resolver that follows had turned: the end of the DNS window."""
+        followed = [row.settled_s + self.lead_s for row in self.resolvers if row.settled_s is not None]
+        return round(max([self.settled_s, *followed]), 3)
 
     def outputs(self) -> dict[str, Any]:
         """What later steps and the report may use."""
@@ -47,6 +55,7 @@ class Spread:
             "servers": [row.server for row in self.servers],
             "first_new_s": self.first_new_s,
             "settled_s": self.settled_s,
+            "last_new_s": self.last_new_s,
         }
         if self.resolvers:
             found["resolvers"] = {row.server: row.settled_s for row in self.resolvers}
@@ -118,7 +127,7 @@ def watch(world: World, attempt: Attempt, change: Change, *, agreement: Agreemen
     caught_up = tuple(row for row in result.servers if row.server in labels)
     for row in caught_up:
         _tell_of_cache(attempt, row, lead_s)
-    return Spread(ours.servers, round((result.first_new_s or 0.0) + lead_s, 3), settled_s, caught_up)
+    return Spread(ours.servers, round((result.first_new_s or 0.0) + lead_s, 3), settled_s, caught_up, lead_s)
 
 
 def wait_in_sync(world: World, attempt: Attempt, name: str, *, since_s: float, within_s: float) -> float:

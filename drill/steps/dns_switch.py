@@ -124,7 +124,9 @@ class DnsSwitch(Step[DnsSwitchParams]):
         attempt.progress("api acknowledged", detail=f"{in_words(before)} -> {in_words(after)}", took_s=api_s)
         left = replace(before, ttl_s=after.ttl_s) if lowered_s else before
         spread = _spread(params, world, attempt, Change(left, after, started_s))
-        spread["in_sync_s"] = wait_in_sync(world, attempt, params.name, since_s=started_s, within_s=params.within)
+        in_sync_s = wait_in_sync(world, attempt, params.name, since_s=started_s, within_s=params.within)
+        window = f"{spread['first_new_s']} to {spread['last_new_s']} s"
+        attempt.progress("two times", detail=f"control plane {api_s} s, in sync after {in_sync_s} s; DNS window {window}")
         return {
             "before": list(before.values),
             "after": list(after.values),
@@ -132,6 +134,7 @@ class DnsSwitch(Step[DnsSwitchParams]):
             "ttl_s": after.ttl_s,
             "api_s": api_s,
             "reach": world.dns.facts(params.name).reach,
+            "in_sync_s": in_sync_s,
             **({"waited_old_ttl_s": lowered_s} if lowered_s else {}),
             **spread,
         }

@@ -96,7 +96,7 @@ def test_a_run_moves_the_name_and_measures_from_the_call() -> None:
     assert ground.values() == STANDBY
     assert (outputs["before"], outputs["after"], outputs["values"]) == (list(PRIMARY), list(STANDBY), list(STANDBY))
     assert 0 < outputs["api_s"] < outputs["first_new_s"] < outputs["settled_s"]
-    assert [what for what, _ in attempt.said] == ["api acknowledged", "first new answer", "settled"]
+    assert [what for what, _ in attempt.said] == ["api acknowledged", "first new answer", "settled", "two times"]
 
 
 def test_given_values_win_over_what_the_site_is_known_by() -> None:
