@@ -17,18 +17,21 @@ from drill.model.ports import Artifacts
 from drill.settings import SESSION, Settings
 
 if TYPE_CHECKING:
-    from drill.adapters.terraform import TerraformCli
+    from collections.abc import Mapping
+
+    from drill.adapters.terraform import Scan, TerraformCli
 
 _CREDENTIAL: Final = re.compile(
     r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
     r"|AWS_ENDPOINT_URL\w*"
     r"|(ALICLOUD|ALIBABA_CLOUD)_\w+"
+    r"|TF_VAR_\w+|TF_HTTP_(USERNAME|PASSWORD)|PG_CONN_STR"
 )
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def cloud_environment() -> dict[str, str]:
-    """The clouds' credentials of this environment, as Terraform's providers look for them."""
+    """The clouds' credentials of this environment, and a module's and a state's secrets, as Terraform looks for them."""
     return {name: value for name, value in os.environ.items() if _CREDENTIAL.fullmatch(name)}
 
 
@@ -41,19 +44,31 @@ def open_artifacts(settings: Settings, database: sa.Engine | None = None) -> Art
     return FileArtifacts(settings.home / "drills")
 
 
+def scans() -> Mapping[str, Scan]:
+    """How each cloud is asked what carries a drill's tags."""
+    from drill.adapters.tagged_aliyun import tagged_in_aliyun
+    from drill.adapters.tagged_aws import tagged_in_aws
+    from drill.wiring.cloud_roles import aliyun_calls, aws_clients
+
+    return {
+        "aws": lambda region, tags: tagged_in_aws(aws_clients(region), tags),
+        "aliyun": lambda region, tags: tagged_in_aliyun(aliyun_calls(region), tags),
+    }
+
+
 def open_terraform(settings: Settings) -> TerraformCli:
     """Terraform with its state in files of its own, or in the database when machines share it."""
     from drill.adapters.terraform import TerraformCli
 
     if not settings.shared:
-        return TerraformCli(settings.place, settings.project, settings.mark(), cloud_environment())
+        return TerraformCli(settings.place, settings.project, settings.mark(), cloud_environment(), scans=scans())
     from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
 
     url, password = _state_url(settings)
     environment = {**cloud_environment(), "PG_CONN_STR": url, **({SESSION: settings.session} if settings.session else {})}
     workspaces = SqlWorkspaces(database_engine(settings.database_url))
     ours = (settings.place, settings.project, settings.mark())
-    return SharedTerraform(*ours, environment=environment, workspaces=workspaces, password=password)
+    return SharedTerraform(*ours, environment=environment, workspaces=workspaces, scans=scans(), password=password)
 
 
 def _state_url(settings: Settings) -> tuple[str, str]:
