@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from pydantic import ValidationError
 
 from drill.adapters.levers import NamedLevers
 from drill.model.errors import Fatal, Retryable
+from drill.model.events import Fact, Kind
 from drill.model.ports import World
 from drill.steps.base import registry
 from drill.steps.gslb_await import GslbAwait, GslbAwaitParams
+from drill.steps.gslb_restore import GslbRestore, GslbRestoreParams
 from drill.steps.gslb_switch import GslbSwitch, GslbSwitchParams
 from tests.fakes import FakeAttempt, FakeClock, FakeGround, FakePropagation, fake_world
 from tests.lever_fakes import FakeLever
@@ -38,7 +41,7 @@ def waiting(**changes: Any) -> GslbAwaitParams:
     return GslbAwaitParams.model_validate({"name": NAME, "to": "standby", "limit": "30s"} | changes)
 
 
-@pytest.mark.parametrize(("kind", "cls"), [("gslb.switch", GslbSwitch), ("gslb.await", GslbAwait)])
+@pytest.mark.parametrize(("kind", "cls"), [("gslb.switch", GslbSwitch), ("gslb.await", GslbAwait), ("gslb.restore", GslbRestore)])
 def test_the_kinds_are_found_by_the_registry(kind: str, cls: type) -> None:
     assert isinstance(registry()[kind], cls)
 
@@ -231,6 +234,42 @@ def test_traffic_that_has_moved_already_is_told_before_the_drill() -> None:
     (trouble,) = GslbAwait().ready(waiting(), ground.world)
 
     assert "nothing to wait for" in trouble
+
+
+def test_the_way_home_gives_the_decision_back_to_the_health_checks() -> None:
+    ground, attempt, home = Ground(), FakeAttempt(step="traffic.switch"), FakeAttempt(step="home.restore")
+    GslbSwitch().run(switch(), ground.world, attempt)
+    params = GslbRestoreParams(of="traffic.switch", name=NAME)
+    home.facts = [undo_fact("traffic.other", {}), undo_fact("traffic.switch", attempt.undo or {})]
+
+    outputs = GslbRestore().run(params, ground.world, home)
+    GslbSwitch().undo(switch(), ground.world, FakeAttempt(), attempt.undo or {})
+
+    assert dict(outputs) == {"restored": True, "site": "primary", "forced": False}
+    assert ground.lever.mode == "auto"
+
+
+def test_a_lever_the_drill_never_forced_is_left_as_it_is() -> None:
+    ground = Ground()
+
+    outputs = GslbRestore().run(GslbRestoreParams(of="traffic.wait", name=NAME), ground.world, FakeAttempt())
+
+    assert (outputs["restored"], ground.lever.mode) == (False, "auto")
+
+
+def undo_fact(step: str, undo: Any) -> Fact:
+    return Fact(
+        drill="drill-1",
+        seq=1,
+        at=datetime(2027, 1, 1, tzinfo=UTC),
+        mono_s=1.0,
+        epoch="boot/1",
+        by="engine",
+        kind=Kind.UNDO_REGISTERED,
+        key=f"{step}/undo",
+        data={"step": step, "undo": undo},
+        digest="",
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"resolvers": ["dns.example.com"]}, {"within": "0s"}, {"via": "x"}])
