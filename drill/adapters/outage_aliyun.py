@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from drill.adapters.fence_machines import ROLE, FencedSite, MachineFence
 from drill.adapters.outage_aliyun_calls import AliyunCalls
 from drill.adapters.outage_aliyun_doors import AllowLists, Listeners
-from drill.adapters.outage_aliyun_machines import GroupedMachines, Machines
+from drill.adapters.outage_aliyun_machines import RUNNING, STOPPED, GroupedMachines, Machines
 from drill.adapters.outage_held import Connections
 from drill.adapters.outage_swap import SiteParts, Sort, SwapOutage
+from drill.model.ports import Ground
 
 _ELSEWHERE: Final = (
     "caches, queues and the object store of Alibaba Cloud, and PolarDB",
@@ -31,6 +33,8 @@ class AliyunSite:
     cap: int
     held: Sequence[str] = ()
     doors: bool = True
+    starts_at_boot: bool = True
+    """Whether its database starts with its machine; a fence is then not opened while another site takes writes."""
 
 
 def aliyun_outage(sites: Mapping[str, AliyunSite], open_calls: Callable[[str], AliyunCalls] = AliyunCalls, **timing: Any) -> SwapOutage:
@@ -53,3 +57,18 @@ def aliyun_stop(sites: Mapping[str, AliyunSite], open_calls: Callable[[str], Ali
 def _isolation(site: str, row: AliyunSite, calls: AliyunCalls) -> SiteParts:
     doors: list[Sort] = [Listeners(calls, row.tags), AllowLists(calls, row.tags)] if row.doors else []
     return SiteParts("security-group", row.tags, row.cap, [GroupedMachines(calls, site, row.tags), *doors], _ELSEWHERE)
+
+
+def aliyun_fence(
+    sites: Mapping[str, AliyunSite],
+    ground: Ground,
+    rivals: Sequence[str],
+    open_calls: Callable[[str], AliyunCalls] = AliyunCalls,
+    **timing: Any,
+) -> MachineFence:
+    """Fences databases that run on machines of Alibaba Cloud (port Fence): those with the opt-in tags and `drill-role: database`."""
+    fenced = {
+        site: FencedSite(Machines(open_calls(row.region), {**row.tags, **ROLE}), STOPPED, RUNNING, row.starts_at_boot)
+        for site, row in sites.items()
+    }
+    return MachineFence(fenced, ground, rivals, **timing)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from drill.adapters.fence_machines import ROLE, FencedSite, MachineFence
 from drill.adapters.outage_aws_client import AwsClients
 from drill.adapters.outage_aws_groups import Databases, GroupQuarantine, Interfaces, LoadBalancers
-from drill.adapters.outage_aws_machines import Machines
+from drill.adapters.outage_aws_machines import RUNNING, STOPPED, Machines
 from drill.adapters.outage_aws_subnets import Subnets
 from drill.adapters.outage_held import Connections
 from drill.adapters.outage_swap import SiteParts, Sort, SwapOutage
+from drill.model.ports import Ground
 
 Method = Literal["network-acl", "security-group"]
 _ELSEWHERE: Final = (
@@ -29,6 +31,8 @@ class AwsSite:
     cap: int
     method: Method = "network-acl"
     held: Sequence[str] = ()
+    starts_at_boot: bool = True
+    """Whether its database starts with its machine; a fence is then not opened while another site takes writes."""
 
 
 def aws_outage(sites: Mapping[str, AwsSite], open_clients: Callable[[str], AwsClients] = AwsClients, **timing: Any) -> SwapOutage:
@@ -54,3 +58,18 @@ def _isolation(site: str, row: AwsSite, clients: AwsClients) -> SiteParts:
     doors: list[Sort] = [LoadBalancers(clients, row.tags, quarantine), Databases(clients, row.tags, quarantine)]
     inner: Sort = Subnets(clients, site, row.tags) if row.method == "network-acl" else Interfaces(clients, row.tags, quarantine)
     return SiteParts(row.method, row.tags, row.cap, [inner, *doors], _ELSEWHERE)
+
+
+def aws_fence(
+    sites: Mapping[str, AwsSite],
+    ground: Ground,
+    rivals: Sequence[str],
+    open_clients: Callable[[str], AwsClients] = AwsClients,
+    **timing: Any,
+) -> MachineFence:
+    """Fences databases that run on machines of AWS (port Fence): those with the opt-in tags and `drill-role: database`."""
+    fenced = {
+        site: FencedSite(Machines(open_clients(row.region), {**row.tags, **ROLE}), STOPPED, RUNNING, row.starts_at_boot)
+        for site, row in sites.items()
+    }
+    return MachineFence(fenced, ground, rivals, **timing)

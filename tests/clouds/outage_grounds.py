@@ -257,14 +257,17 @@ class Aliyun:
             lists = {"default": "10.0.0.0/8,192.168.1.1", "apps": "127.0.0.1", "hdm_security_ips": "100.104.0.0/16"}
             self.rds.databases[name] = Database(name, dict(tags), lists)
 
-    def outage(self) -> Outage:
-        def calls(region: str) -> AliyunCalls:
-            made = _Signed(region, lambda _product, _host: Account(self.server.endpoint, "http", "key", "secret"), sleep=lambda _s: None)
-            made.calls = self.calls
-            return made
+    def calls_of(self, region: str) -> AliyunCalls:
+        """Calls as a freshly started engine makes them."""
+        made = _Signed(region, lambda _product, _host: Account(self.server.endpoint, "http", "key", "secret"), sleep=lambda _s: None)
+        made.calls = self.calls
+        return made
 
+    def outage(self) -> Outage:
         site = {"primary": AliyunSite(self.region, OPT_IN, CAP)}
-        return aliyun_stop(site, calls, poll_s=0.01) if self.method == "stop" else aliyun_outage(site, calls, poll_s=0.01)
+        if self.method == "stop":
+            return aliyun_stop(site, self.calls_of, poll_s=0.01)
+        return aliyun_outage(site, self.calls_of, poll_s=0.01)
 
     def state(self) -> Any:
         doors = {row.id: dict(row.listeners) for row in self.slb.balancers.values()}
