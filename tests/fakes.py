@@ -407,6 +407,7 @@ class FakeTerraform:
         self.keeps = keeps
         self.failure: Exception | None = None
         self.after: dict[str, Any] = {}
+        self.drift: tuple[tuple[str, str], ...] = ()
         self.at_provider: list[list[str]] = []
         """What the provider says at each look; it cannot be asked when there is none."""
         self.log: list[str] = []
@@ -451,7 +452,7 @@ class FakeTerraform:
 
     def _plan(self, action: str, rows: Sequence[str], outputs: Mapping[str, Any]) -> TerraformPlan:
         changes = tuple(TerraformChange(address, address.partition(".")[0], (action,), self.after) for address in rows)
-        return TerraformPlan(changes, hashlib.sha256(repr(changes).encode()).hexdigest(), outputs)
+        return TerraformPlan(changes, hashlib.sha256(repr(changes).encode()).hexdigest(), outputs, drift=self.drift)
 
 
 class FakeGuards:

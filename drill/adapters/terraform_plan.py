@@ -27,7 +27,8 @@ def plan_of(shown: Ended, sha256: str, rego: Rego = lambda _plan: ()) -> Terrafo
         and not _any_true(row.get("after_unknown"))
         and not _any_true(row.get("after_sensitive"))
     }
-    return TerraformPlan(tuple(changes), sha256, outputs, _regions(found), rego(found))
+    drift = [(row["address"], "+".join(row["change"]["actions"])) for row in found.get("resource_drift", ())]
+    return TerraformPlan(tuple(changes), sha256, outputs, _regions(found), rego(found), tuple(drift))
 
 
 def _does_something(change: Mapping[str, Any]) -> bool:

@@ -84,7 +84,7 @@ class TerraformPlan:
     """A saved plan. `sha256` is of the plan file; `outputs` are those that are known before it is applied and no secret.
 
     `regions` holds what each provider configuration says its region is, empty when that cannot be told; `denied` is what the team's own
-    Rego has against the plan.
+    Rego has against the plan; `drift` is what changed outside of Terraform since the last apply, each address with what happened to it.
     """
 
     changes: tuple[TerraformChange, ...]
@@ -92,6 +92,7 @@ class TerraformPlan:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
     denied: tuple[str, ...] = ()
+    drift: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

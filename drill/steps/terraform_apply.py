@@ -13,7 +13,7 @@ from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
 from drill.model.plan_policy import RULES, bounds_of, refuse_broken
-from drill.model.ports import Attempt, TerraformChange, TerraformEvent, Workspace, World
+from drill.model.ports import Attempt, TerraformChange, TerraformEvent, TerraformPlan, Workspace, World
 from drill.steps.base import Params, Step
 
 _TYPE: Final = re.compile(r"(?:^|\.)([a-z0-9_-]+)(?=\.[^.\[]+(?:\[[^\]]*\])?$)")
@@ -100,6 +100,7 @@ class TerraformApply(Step[TerraformApplyParams]):
         attempt.register_undo({"undo": "destroy", "module": params.module, "site": params.site})
         workspace = params.workspace(attempt.drill, attempt.step)
         plan = world.terraform.plan(workspace, stopping=attempt.stopping)
+        _tell_drift(plan, attempt)
         refuse_broken(plan, bounds_of(world.ground.attributes(params.site), attempt.drill))
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, policy=list(RULES))
         outputs = world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
@@ -128,6 +129,7 @@ def destroy(workspace: Workspace, world: World, attempt: Attempt, *, site: str) 
     before = world.terraform.resources(workspace)
     if before:
         plan = world.terraform.plan(workspace, destroy=True, stopping=attempt.stopping)
+        _tell_drift(plan, attempt)
         refuse_broken(plan, bounds_of(world.ground.attributes(site), attempt.drill))
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, addresses=before)
         world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
@@ -155,6 +157,11 @@ def _prove_gone(workspace: Workspace, world: World, attempt: Attempt, *, site: s
 def _tagged(workspace: Workspace, world: World, site: str) -> list[str] | None:
     said = world.ground.attributes(site)
     return world.terraform.tagged(workspace, provider=str(said.get("provider", "sandbox")), region=str(said.get("region", "")))
+
+
+def _tell_drift(plan: TerraformPlan, attempt: Attempt) -> None:
+    for address, action in plan.drift:
+        attempt.progress(f"{address} drifted: {action}", address=address, action=action)
 
 
 def note(attempt: Attempt, event: TerraformEvent) -> None:

@@ -201,3 +201,14 @@ def test_a_second_look_asks_the_provider_too_when_the_state_is_empty() -> None:
     left = TerraformApply().leftovers(PARAMS, a_world(terraform=fake), "d1", "phase.step")
 
     assert left == ["i-1 at standby carries the tags of phase.step"]
+
+
+def test_what_changed_outside_of_terraform_is_told_before_the_plan_is_judged() -> None:
+    fake, attempt = terraform(), FakeAttempt()
+    fake.drift = (("aws_instance.app", "update"),)
+    fake.after = {"tags": None}
+
+    with pytest.raises(Fatal, match="A246"):
+        TerraformApply().run(PARAMS, a_world(terraform=fake), attempt)
+
+    assert attempt.said == [("aws_instance.app drifted: update", {"address": "aws_instance.app", "action": "update"})]
