@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -18,16 +19,24 @@ _MARKS = {"ok": "ok", "warning": "warn", "error": "ERROR"}
 @click.argument("scenario", type=click.Path(path_type=Path))
 @SETS
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def command(scenario: Path, sets: Sequence[str], *, as_json: bool) -> int:
+@click.option(
+    "--policy", "cloud", type=click.Choice(["aws", "aliyun"]), help="Print the least-privilege policy for the plan, and look at nothing."
+)
+def command(scenario: Path, sets: Sequence[str], *, as_json: bool, cloud: Literal["aws", "aliyun"] | None) -> int:
     r"""Look whether a drill could run now, one line for each look, with the remedy; write and touch nothing.
 
     Tools, secrets, disks, journal, leases, safety rules, and on a ground that is up: contacts, texts, steady state, lag and names. It
-    also says what no other machine could take over. Exit 0: it may run; 2: the scenario is invalid; 3: it would be refused.
+    also says what no other machine could take over, and what stands in the region that is about to be lost. With --policy it prints an IAM
+    or RAM policy document that allows what the plan asks of that cloud and nothing else; notes on what it cannot hold go to stderr.
+    Exit 0: it may run; 2: the scenario is invalid; 3: it would be refused.
 
     \b
     Example:
       drill doctor scenarios/sandbox-region-outage.yaml
+      drill doctor scenarios/aws-region-outage.yaml --policy aws > policy.json
     """
+    if cloud is not None:
+        return _print_policy(scenario, sets, cloud)
     from drill.engine.doctor import fit
     from drill.settings import Settings
     from drill.wiring.doctors import doctor
@@ -44,3 +53,14 @@ def command(scenario: Path, sets: Sequence[str], *, as_json: bool) -> int:
             f"{scenario}: {'a drill may run' if fit(advice) else 'a drill would be refused'}; {errors} error(s), {warnings} warning(s)"
         )
     return 0 if fit(advice) else _REFUSED
+
+
+def _print_policy(scenario: Path, sets: Sequence[str], cloud: Literal["aws", "aliyun"]) -> int:
+    from drill.settings import Settings
+    from drill.wiring.doctor_policies import policy
+
+    granted = policy(Settings.load(), scenario, list(sets), cloud)
+    click.echo(json.dumps(granted.document, indent=2))
+    for note in granted.notes:
+        click.echo(f"note: {note}", err=True)
+    return 0

@@ -112,3 +112,18 @@ def test_with_a_sandbox_that_is_up_the_live_ground_is_looked_at_and_left_as_it_i
     finally:
         place.drill("sandbox", "down")
         place.clear()
+
+
+def test_a_policy_is_one_document_on_stdout_and_its_notes_are_beside_it(drill: Drill, home: Path) -> None:
+    said = drill("doctor", "scenarios/aliyun-to-aws-region-outage.yaml", "--policy", "aliyun")
+
+    assert said.code == 0
+    assert {row["Effect"] for row in said.json()["Statement"]} == {"Allow"}
+    assert not home.exists()
+
+
+def test_a_policy_of_a_cloud_that_is_not_asked_for_anything_is_a_usage_error(drill: Drill) -> None:
+    said = drill("doctor", SCENARIO, "--policy", "aws")
+
+    assert (said.code, said.out) == (2, "")
+    assert "[U050]" in said.err

@@ -1,0 +1,122 @@
+"""The rights that a plan needs on Alibaba Cloud: outages, fences, names, messages, and the doctor's own looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from drill.adapters.outage_swap import QUARANTINE
+from drill.adapters.policy_aliyun_modules import built_rights, managed_rights
+from drill.adapters.policy_rights import RAM_VERSION, Condition, Needs, Right, document, title
+from drill.model.plan import Site, Zone
+from drill.model.scenario_sites import tags_of
+
+_RECORDS: Final = "AddDomainRecord DeleteDomainRecord SetDomainRecordStatus UpdateDNSSLBWeight UpdateDomainRecord"
+_ACCESS: Final = {
+    1: ("DescribeGtmAccessStrategy", "SetGtmAccessMode"),
+    2: ("DescribeDnsGtmAccessStrategy", "SetDnsGtmAccessMode"),
+}
+
+
+def aliyun_policy(needs: Needs) -> dict[str, Any]:
+    """A RAM policy document that allows what the plan's steps, messages and looks ask of Alibaba Cloud, and nothing else."""
+    return document(aliyun_rights(needs), RAM_VERSION)
+
+
+def aliyun_rights(needs: Needs) -> list[Right]:
+    """As `aliyun_policy`, right by right."""
+    found = [right for site in needs.sites("aliyun") for right in _site(needs, site)]
+    found += built_rights(needs)
+    found += managed_rights(needs)
+    found += [right for zone in needs.plan.zones for right in _zone(needs, zone)]
+    found += _messages(needs)
+    return [*found, *doctor_rights(needs)]
+
+
+def doctor_rights(needs: Needs) -> Iterator[Right]:
+    """What `drill doctor` itself asks; `sts:GetCallerIdentity` needs no right."""
+    looks = ("DescribeAccountAttributes", "DescribeAvailableResource", "DescribeImages", "DescribeRegions")
+    for site in needs.sites("aliyun"):
+        yield Right("Doctor", tuple(f"ecs:{look}" for look in looks), _names_of(site, "ecs", "*"))
+
+
+def _names_of(site: Site, product: str, *kinds: str) -> tuple[str, ...]:
+    return tuple(f"acs:{product}:{site.region}:*:{kind}" for kind in kinds)
+
+
+def _tagged(tags: Mapping[str, str]) -> Condition:
+    return {"StringEquals": {f"acs:ResourceTag/{key}": value for key, value in tags.items()}}
+
+
+def _site(needs: Needs, site: Site) -> Iterator[Right]:
+    kinds, about = needs.kinds(site.id), title(site.id)
+    machines, tagged = _names_of(site, "ecs", "instance/*"), _tagged(tags_of(site.options))
+    if kinds & {"outage.isolate", "outage.stop", "fence"}:
+        yield Right(f"Look{about}", ("ecs:DescribeInstances",), machines)
+    if kinds & {"outage.stop", "fence"}:
+        yield Right(f"Power{about}", ("ecs:StartInstances", "ecs:StopInstances"), machines, tagged)
+    if "fence" in kinds:
+        yield Right(f"Power{about}", ("ecs:TagResources", "ecs:UntagResources"), machines, tagged)
+    if "outage.isolate" in kinds:
+        yield from _isolation(site, f"Isolate{about}")
+        if site.options.get("cut", {}).get("doors", True):
+            yield from _doors(site, f"Doors{about}")
+
+
+def _isolation(site: Site, about: str) -> Iterator[Right]:
+    """A machine leaves groups that need not carry a tag; the group that lets nothing through carries the drill's mark."""
+    groups = _names_of(site, "ecs", "securitygroup/*")
+    yield Right(about, ("ecs:DescribeSecurityGroups",), groups)
+    yield Right(about, ("ecs:ModifyInstanceAttribute",), _names_of(site, "ecs", "instance/*"), _tagged(tags_of(site.options)))
+    yield Right(about, ("ecs:ModifyInstanceAttribute",), groups)
+    marked = {"StringEquals": {f"acs:RequestTag/{QUARANTINE}": site.id}}
+    yield Right(about, ("ecs:CreateSecurityGroup",), groups, marked)
+    yield Right(about, ("ecs:CreateSecurityGroup",), _names_of(site, "vpc", "vpc/*"))
+    work = "AuthorizeSecurityGroup AuthorizeSecurityGroupEgress DeleteSecurityGroup ModifySecurityGroupPolicy"
+    yield Right(about, tuple(f"ecs:{action}" for action in work.split()), groups, _tagged({QUARANTINE: site.id}))
+
+
+def _doors(site: Site, about: str) -> Iterator[Right]:
+    balancers, databases = _names_of(site, "slb", "loadbalancer/*"), _names_of(site, "rds", "dbinstance/*")
+    tagged = _tagged(tags_of(site.options))
+    yield Right(about, ("slb:DescribeLoadBalancerListeners", "slb:DescribeLoadBalancers"), balancers)
+    yield Right(about, ("slb:StartLoadBalancerListener", "slb:StopLoadBalancerListener"), balancers, tagged)
+    yield Right(
+        about, tuple(f"rds:{look}" for look in ("DescribeDBInstanceIPArrayList", "DescribeDBInstances", "ListTagResources")), databases
+    )
+    yield Right(about, ("rds:ModifySecurityIps",), databases, tagged)
+
+
+def _zone(needs: Needs, zone: Zone) -> Iterator[Right]:
+    about = f"Names{title(zone.id)}"
+    if zone.provider == "alidns" and needs.names(zone.id):
+        domain = (f"acs:alidns:*:*:domain/{zone.id}",)
+        yield Right(about, ("alidns:DescribeDomainInfo", "alidns:DescribeDomainRecords"), domain)
+        yield Right(about, tuple(f"alidns:{action}" for action in _RECORDS.split()), domain)
+    for _, row in sorted(zone.options.get("levers", {}).items()):
+        if "check" not in row and "controls" not in row:
+            yield Right(about, tuple(f"alidns:{action}" for action in _lever(row)))
+
+
+def _lever(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Global traffic manager knows no resources in its rights."""
+    if "plan" in row:
+        return ("DescribeGtmRecoveryPlan", "ExecuteGtmRecoveryPlan", "PreviewGtmRecoveryPlan", "RollbackGtmRecoveryPlan")
+    if "strategy" in row:
+        return _ACCESS[int(row.get("generation", 2))]
+    return ("DescribeCloudGtmInstanceConfigFullInfo", "UpdateCloudGtmAddressPoolEnableStatus")
+
+
+def _messages(needs: Needs) -> Iterator[Right]:
+    """Texts and calls know no resources in their rights; the queue of answers is the carrier's, opened by a token."""
+    messages = needs.plan.messages
+    sms = messages.sms
+    if sms is not None and sms.provider == "aliyun":
+        calls = ("GetSmsSign", "GetSmsTemplate", "QuerySendDetails", "SendSms")
+        yield Right("Messages", tuple(f"dysms:{call}" for call in calls))
+        if sms.inbound != "push" or sms.receipts == "queue":
+            yield Right("Messages", ("dybase:QueryTokenForMnsQueue",))
+    if sms is not None and sms.abroad is not None and sms.abroad.provider == "aliyun-global":
+        yield Right("Messages", ("dysms:SendMessageToGlobe",))
+    if any(row.kind == "voice" for row in messages.channels):
+        yield Right("Messages", ("dybase:QueryTokenForMnsQueue", "dyvms:IvrCall"))

@@ -1,0 +1,94 @@
+"""Rights a plan needs, cloud by cloud, and the document that grants them and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from drill.model.plan import Plan, PlannedStep, Site
+
+AWS_VERSION: Final = "2012-10-17"
+RAM_VERSION: Final = "1"
+Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Right:
+    """Some calls on some resources. `about` is what they are needed for: letters and digits; `when` the conditions that narrow them."""
+
+    about: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ("*",)
+    when: Condition = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """A plan, and what it does not say itself.
+
+    `resources`: the Terraform resource types of each module, by the step's id. `queues`: where messages wait, by their secret reference.
+    """
+
+    plan: Plan
+    resources: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    queues: Mapping[str, str] = field(default_factory=dict)
+
+    def sites(self, provider: str) -> list[Site]:
+        """The plan's sites of one provider."""
+        return [site for site in self.plan.sites if site.provider == provider]
+
+    def kinds(self, site: str) -> set[str]:
+        """The kinds of steps that work at a site."""
+        return {step.kind for step in self.plan.steps() if step.params.get("site") == site}
+
+    def playbooks(self) -> set[str]:
+        """The playbooks that steps play."""
+        return {str(step.params["playbook"]) for step in self.plan.steps() if "playbook" in step.params}
+
+    def names(self, zone: str) -> list[str]:
+        """The names that steps change and that this zone is the closest to hold."""
+        found = {str(step.params["name"]).rstrip(".").lower() for step in self.plan.steps() if _of_names(step)}
+        return sorted(name for name in found if (holder := self.plan.zone_of(name)) is not None and holder.id == zone)
+
+    def built(self, provider: str) -> Iterator[tuple[PlannedStep, Site, frozenset[str]]]:
+        """Each step that builds at a site of a provider, with that site and the types of what it builds."""
+        sites = {site.id: site for site in self.sites(provider)}
+        for step in self.plan.steps():
+            site = sites.get(str(step.params.get("site", "standby")))
+            if step.kind == "terraform.apply" and site is not None:
+                yield step, site, self.resources.get(step.id, frozenset())
+
+
+def _of_names(step: PlannedStep) -> bool:
+    return step.kind.startswith(("dns.", "gslb.")) and "name" in step.params
+
+
+def document(rights: Iterable[Right], version: str) -> dict[str, Any]:
+    """A policy document; rights on the same resources under the same conditions are one statement."""
+    merged: dict[tuple[str, str, str], set[str]] = {}
+    shapes: dict[tuple[str, str, str], Right] = {}
+    for right in rights:
+        key = (right.about, repr(right.resources), repr(right.when))
+        merged.setdefault(key, set()).update(right.actions)
+        shapes[key] = right
+    statements, numbers = [], dict.fromkeys((right.about for right in shapes.values()), 0)
+    for key, actions in merged.items():
+        right = shapes[key]
+        numbers[right.about] += 1
+        name = right.about if numbers[right.about] == 1 else f"{right.about}{numbers[right.about]}"
+        statements.append(_statement(name, sorted(actions), right, version))
+    return {"Version": version, "Statement": statements}
+
+
+def _statement(name: str, actions: list[str], right: Right, version: str) -> dict[str, Any]:
+    """RAM knows no names of statements."""
+    resources = right.resources[0] if right.resources == ("*",) else sorted(right.resources)
+    when = {operator: dict(keys) for operator, keys in right.when.items()}
+    row: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resources, **({"Condition": when} if when else {})}
+    return {"Sid": name, **row} if version == AWS_VERSION else row
+
+
+def title(text: str) -> str:
+    """A name of a site or zone as letters and digits."""
+    return "".join(part.capitalize() for part in "".join(letter if letter.isalnum() else " " for letter in text).split())

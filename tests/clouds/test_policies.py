@@ -1,0 +1,278 @@
+"""Least-privilege policies: every call that the adapters make is allowed, nothing else is, and not on what did not opt in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from drill.adapters.dns_route53 import Route53Dns
+from drill.adapters.policy_aliyun import aliyun_policy
+from drill.adapters.policy_aws import aws_policy
+from drill.adapters.policy_rights import Needs, Right, document
+from drill.model.errors import UsageError
+from drill.model.ports import RecordSet
+from drill.settings import Settings
+from drill.wiring.doctor_policies import Cloud, policy
+from drill.wiring.scenarios import open_scenario
+from tests.adapters.alidns_place import opened_alidns, running_alidns
+from tests.clouds.outage_grounds import cloud
+from tests.clouds.policy_asking import actions_of, allows, asked_of_aliyun, asked_of_aws
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).parent / "policies"
+AWS, ALIYUN, ACROSS = "aws-region-outage", "aliyun-hangzhou-to-shanghai", "aliyun-to-aws-region-outage"
+SINGAPORE = "arn:aws:ec2:ap-southeast-1:123456789012"
+DOCTOR = "Doctor"
+
+
+@pytest.fixture(autouse=True)
+def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path, tmp_path / "reports", ROOT, f"sqlite:///{tmp_path / 'drill.sqlite'}", None)
+
+
+def needs(name: str, *sets: str) -> Needs:
+    """What a shipped scenario needs, without what its modules build."""
+    return Needs(open_scenario(ROOT / "scenarios" / f"{name}.yaml", sets=sets).plan)
+
+
+def outage_only(granted: Mapping[str, Any]) -> set[str]:
+    """Its actions without the doctor's own, and those for names, messages and tags on what is made."""
+    kept = [row for row in granted["Statement"] if row["Sid"].startswith(("Isolate", "Stop"))]
+    return actions_of({"Statement": kept}) - {"ec2:CreateTags"}
+
+
+# ---------------------------------------------------------------- the documents
+
+
+@pytest.mark.parametrize(("name", "of"), [(AWS, "aws"), (ACROSS, "aws"), (ACROSS, "aliyun"), (ALIYUN, "aliyun")])
+def test_the_policy_of_a_shipped_scenario_is_the_reviewed_one(tmp_path: Path, name: str, of: Cloud) -> None:
+    granted = policy(settings(tmp_path), ROOT / "scenarios" / f"{name}.yaml", [], of)
+
+    assert granted.document == json.loads((GOLDEN / f"{name}.{of}.json").read_text(encoding="utf-8"))
+    assert all("longer than the 6144 letters" in note for note in granted.notes)
+
+
+def bounded(granted: Mapping[str, Any]) -> None:
+    """Assert that every statement names its calls, and that those which change something are narrowed."""
+    for row in granted["Statement"]:
+        assert row["Effect"] == "Allow"
+        assert not any("*" in action for action in row["Action"])
+        verbs = {action.partition(":")[2] for action in row["Action"]}
+        bound = row["Resource"] != "*" or "Condition" in row
+        assert bound or all(verb.startswith(("Describe", "Get", "List", "Query", "Send")) for verb in verbs), row
+    assert "FullAccess" not in json.dumps(granted)
+
+
+@pytest.mark.parametrize("of", ["aws", "aliyun"])
+def test_no_policy_of_any_shipped_scenario_grants_a_whole_service_or_changes_without_bounds(tmp_path: Path, of: Cloud) -> None:
+    looked = 0
+    for path in sorted((ROOT / "scenarios").glob("*.yaml")):
+        with suppress(UsageError):
+            granted = policy(settings(tmp_path), path, [], of).document
+            looked += 1
+            bounded(granted)
+    assert looked > 0
+
+
+def test_a_policy_for_a_cloud_that_the_plan_does_not_touch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="asks nothing of aws") as refusal:
+        policy(settings(tmp_path), ROOT / "scenarios" / "sandbox-region-outage.yaml", [], "aws")
+
+    assert refusal.value.code == "U050"
+
+
+@given(
+    st.lists(st.builds(Right, st.sampled_from(["A", "B"]), st.tuples(st.sampled_from(["s:X", "s:Y"])), st.tuples(st.sampled_from("*r"))))
+)
+def test_a_document_allows_exactly_its_rights_and_names_each_statement_once(rights: list[Right]) -> None:
+    made = document(rights, "2012-10-17")
+
+    pairs = {(right.actions[0], right.resources[0]) for right in rights}
+    granted = {(action, each) for row in made["Statement"] for action in row["Action"] for each in row["Resource"]}
+    assert granted == pairs
+    names = [row["Sid"] for row in made["Statement"]]
+    assert len(set(names)) == len(names)
+
+
+# ---------------------------------------------------------------- against the emulators
+
+
+def isolated(method: str) -> dict[str, Any]:
+    return aws_policy(needs(AWS, f"sites.primary.cut={{method: {method}}}"))
+
+
+@pytest.mark.parametrize("method", ["network-acl", "security-group"])
+def test_what_an_isolation_asks_of_aws_is_allowed_and_nothing_else_is(method: str) -> None:
+    with cloud(f"aws:{method}") as ground, asked_of_aws() as asked:
+        snapshot = ground.outage().snapshot("primary")
+        ground.outage().isolate("primary", snapshot)
+        ground.outage().restore("primary", snapshot)
+
+    made = {action for action, _ in asked}
+    only_if_meddled_with = {"ec2:RevokeSecurityGroupIngress"}
+    assert made <= outage_only(isolated(method))
+    assert outage_only(isolated(method)) - made <= only_if_meddled_with
+
+
+def test_what_a_stop_asks_of_aws_is_allowed_and_nothing_else_is() -> None:
+    swapped = "phases.outage.steps.blackhole={outage.stop: {site: primary}}"
+    granted = aws_policy(needs(AWS, swapped))
+    with cloud("aws:stop") as ground, asked_of_aws() as asked:
+        snapshot = ground.outage().snapshot("primary")
+        ground.outage().isolate("primary", snapshot)
+        ground.outage().restore("primary", snapshot)
+
+    assert {action for action, _ in asked} == outage_only(granted)
+
+
+def test_what_an_outage_asks_of_alibaba_cloud_is_allowed_and_nothing_else_is() -> None:
+    for method, step in (("security-group", "outage.isolate"), ("stop", "outage.stop")):
+        granted = aliyun_policy(
+            needs(ALIYUN, f"phases.outage.steps.blackhole={{{step}: {{site: primary}}}}", "phases.data.steps.fence.skip=true")
+        )
+        with cloud(f"aliyun:{method}") as ground, asked_of_aliyun() as asked:
+            snapshot = ground.outage().snapshot("primary")
+            ground.outage().isolate("primary", snapshot)
+            ground.outage().restore("primary", snapshot)
+        allowed = {action for action in actions_of(granted) if action.startswith(("ecs:", "slb:", "rds:"))}
+
+        assert set(asked) <= allowed
+        fence = {"ecs:StartInstances", "ecs:StopInstances", "ecs:TagResources", "ecs:UntagResources"}
+        looks = {f"ecs:Describe{name}" for name in ("AccountAttributes", "AvailableResource", "Images", "Regions")}
+        assert allowed - set(asked) <= fence | looks
+
+
+@pytest.fixture
+def zone() -> Iterator[str]:
+    with mock_aws():
+        client = boto3.client("route53", region_name="us-east-1")
+        made = client.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+        for name in ("shop.example.com", "other.example.com"):
+            record = {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.30"}]}
+            client.change_resource_record_sets(
+                HostedZoneId=made, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+            )
+        yield str(made).rpartition("/")[2]
+
+
+def changes(asked: list[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    """Each call to Route 53 with the values of its condition keys, as the service fills them in."""
+    for action, arguments in asked:
+        rows = [row["ResourceRecordSet"] for row in arguments.get("ChangeBatch", {}).get("Changes", [])]
+        names = [str(row["Name"]).rstrip(".").lower() for row in rows]
+        context = {"Names": names, "Types": [row["Type"] for row in rows]}
+        yield (
+            action,
+            {
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": context["Names"],
+                "route53:ChangeResourceRecordSetsRecordTypes": context["Types"],
+            },
+        )
+
+
+def test_a_switch_of_the_plans_name_is_allowed_and_one_of_another_name_in_its_zone_is_not(zone: str) -> None:
+    granted = aws_policy(needs(AWS))
+    resource = f"arn:aws:route53:::hostedzone/{zone}"
+
+    def verdicts(name: str) -> dict[str, bool]:
+        with asked_of_aws() as asked:
+            dns = Route53Dns(None, "us-east-1", "none", "none", [("127.0.0.1", 53)])
+            before = dns.read(name)
+            dns.swap(before, RecordSet(name, "A", 60, ("198.51.100.30",)))
+        return {action: allows(granted, action, resource, context) for action, context in changes(asked)}
+
+    assert all(verdicts("shop.example.com").values())
+    assert verdicts("other.example.com")["route53:ChangeResourceRecordSets"] is False
+
+
+def test_what_alidns_is_asked_is_allowed(tmp_path: Path) -> None:
+    granted = aliyun_policy(needs(ACROSS, "zones.example.com={provider: alidns}"))
+    with running_alidns({"drill.test": 1}, {"shop.drill.test": ["192.0.2.10"]}) as server:
+        dns = opened_alidns(server, tmp_path)
+        before = dns.read("shop.drill.test")
+        dns.swap(before, RecordSet("shop.drill.test", "A", 60, ("198.51.100.10",)))
+        dns.facts("shop.drill.test")
+
+    assert {f"alidns:{action}" for action in server.log} <= actions_of(granted)
+
+
+# ---------------------------------------------------------------- what they keep out
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ec2:StopInstances", f"{SINGAPORE}:instance/i-1"),
+        ("ec2:ReplaceNetworkAclAssociation", f"{SINGAPORE}:subnet/subnet-1"),
+        ("rds:ModifyDBInstance", "arn:aws:rds:ap-southeast-1:123456789012:db:orders"),
+    ],
+)
+def test_nothing_without_the_opt_in_tag_or_in_another_region_may_be_cut(action: str, resource: str) -> None:
+    granted = aws_policy(needs(AWS, "phases.outage.steps.stop={outage.stop: {site: primary}}"))
+    opted_in = {"aws:ResourceTag/drill": ["allowed"]}
+
+    assert allows(granted, action, resource, opted_in)
+    assert not allows(granted, action, resource, {})
+    assert not allows(granted, action, resource, {"aws:ResourceTag/drill": ["forbidden"]})
+    assert not allows(granted, action, resource.replace("ap-southeast-1", "eu-west-1"), opted_in)
+
+
+def test_a_fence_may_write_its_own_tag_and_no_other() -> None:
+    granted = aws_policy(needs(AWS))
+    machine, opted_in = f"{SINGAPORE}:instance/i-1", {"aws:ResourceTag/drill": ["allowed"]}
+
+    assert allows(granted, "ec2:CreateTags", machine, {**opted_in, "aws:TagKeys": ["drill-fenced"]})
+    assert not allows(granted, "ec2:CreateTags", machine, {**opted_in, "aws:TagKeys": ["drill"]})
+
+
+def test_a_machine_of_alibaba_cloud_without_the_opt_in_tag_may_not_be_stopped() -> None:
+    granted = aliyun_policy(needs(ALIYUN))
+    machine = "acs:ecs:cn-hangzhou:1234567890123456:instance/i-1"
+
+    assert allows(granted, "ecs:StopInstances", machine, {"acs:ResourceTag/drill": ["allowed"]})
+    assert not allows(granted, "ecs:StopInstances", machine, {})
+
+
+def test_messages_and_the_queue_of_answers_are_in_the_policy() -> None:
+    abroad = "messages.sms.abroad={provider: aws, region: ap-southeast-1, replies: 'secret:REPLIES'}"
+    asked = needs(AWS, abroad)
+    plan = Needs(asked.plan, queues={"secret:REPLIES": "https://sqs.ap-southeast-1.amazonaws.com/123456789012/replies"})
+    granted = aws_policy(plan)
+
+    assert allows(granted, "sms-voice:SendTextMessage", "*", {"aws:RequestedRegion": ["ap-southeast-1"]})
+    assert allows(granted, "sqs:ReceiveMessage", "arn:aws:sqs:ap-southeast-1:123456789012:replies", {})
+    assert not allows(granted, "sqs:ReceiveMessage", "arn:aws:sqs:ap-southeast-1:123456789012:orders", {})
+    assert {"dysms:SendSms", "dybase:QueryTokenForMnsQueue"} <= actions_of(aliyun_policy(plan))
+    assert "dybase:QueryTokenForMnsQueue" not in actions_of(aliyun_policy(needs(ALIYUN, "messages.sms.inbound=push")))
+
+
+def test_a_lever_may_move_what_the_zone_names_and_nothing_beside_it() -> None:
+    arn = "arn:aws:route53-recovery-control::123456789012:controlpanel/p/routingcontrol/%s"
+    written = {"shop.example.com": {"check": "check-1", "primary": "primary", "standby": "standby"}}
+    written["api.example.com"] = {"controls": {"primary": arn % "a", "standby": arn % "b"}, "endpoints": {}}  # type: ignore[dict-item]
+    granted = aws_policy(needs(AWS, f"zones.example.com={json.dumps({'provider': 'route53', 'levers': written})}"))
+
+    assert allows(granted, "route53:UpdateHealthCheck", "arn:aws:route53:::healthcheck/check-1", {})
+    assert not allows(granted, "route53:UpdateHealthCheck", "arn:aws:route53:::healthcheck/check-2", {})
+    assert allows(granted, "route53-recovery-cluster:UpdateRoutingControlStates", arn % "a", {})
+    assert not allows(granted, "route53-recovery-cluster:UpdateRoutingControlStates", arn % "c", {})
