@@ -56,16 +56,17 @@ def scans() -> Mapping[str, Scan]:
     }
 
 
-def open_terraform(settings: Settings) -> TerraformCli:
-    """Terraform with its state in files of its own, or in the database when machines share it."""
+def open_terraform(settings: Settings, *, clouds: bool = True) -> TerraformCli:
+    """Terraform with its state in files of its own, or in the database when machines share it; without `clouds` it gets no keys."""
     from drill.adapters.terraform import TerraformCli
 
+    keys = cloud_environment() if clouds else {}
     if not settings.shared:
-        return TerraformCli(settings.place, settings.project, settings.mark(), cloud_environment(), scans=scans())
+        return TerraformCli(settings.place, settings.project, settings.mark(), keys, scans=scans())
     from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
 
     url, password = _state_url(settings)
-    environment = {**cloud_environment(), "PG_CONN_STR": url, **({SESSION: settings.session} if settings.session else {})}
+    environment = {**keys, "PG_CONN_STR": url, **({SESSION: settings.session} if settings.session else {})}
     workspaces = SqlWorkspaces(database_engine(settings.database_url))
     ours = (settings.place, settings.project, settings.mark())
     return SharedTerraform(*ours, environment=environment, workspaces=workspaces, scans=scans(), password=password)

@@ -179,7 +179,7 @@ def _sandbox_grounds(settings: Settings, plan: Plan, drill: str, sandbox: Sandbo
         dns=Route53Dns(str(details["api"]["endpoint"]), "us-east-1", "sandbox", "sandbox", servers),
         propagation=DnsPropagation(),
         ansible=ansible,
-        terraform=open_terraform(settings),
+        terraform=open_terraform(settings, clouds=False),
         probes=probes,
         clock=SystemClock(),
         own=open_own(settings, secrets),

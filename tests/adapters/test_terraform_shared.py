@@ -112,3 +112,15 @@ def test_a_paper_that_a_killed_engine_left_is_removed_by_the_next(guarded: Datab
     terraform.resources(where)
 
     assert held(tmp_path) == []
+
+
+def test_the_sandboxes_terraform_gets_no_key_of_a_cloud(guarded: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "many-ways-in")
+    settings = Settings(tmp_path, tmp_path / "reports", tmp_path, guarded.url, None)
+    where = workspace(tmp_path / "module")
+
+    with Watch(tmp_path) as watch:
+        open_terraform(settings, clouds=False).plan(where)
+
+    assert watch.terraforms > 0
+    assert watch.shown == []
