@@ -9,6 +9,7 @@ from typing import Any
 
 from drill.model.durations import format_duration
 from drill.model.errors import Retryable
+from drill.model.events import Kind
 from drill.model.ports import Attempt, RecordSet, World
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
@@ -17,6 +18,8 @@ TTL_LIMIT_S = 300
 
 _IN_SYNC_EVERY_S = 0.5
 """Often enough for a change of seconds, and far below the ten calls a second of an account."""
+
+_FOUND_WITHIN_S = 1.0
 
 _CACHE_SLACK_S = 2.0
 """Caches count in whole seconds, and a question takes its time."""
@@ -153,6 +156,18 @@ def dissent(result: PropagationResult) -> str:
     return (
         "; ".join(f"{row.server} {row.state} {', '.join(row.values) or row.error}".strip() for row in rows) or "there is no server to ask"
     )
+
+
+def undo_written_by(step: str, attempt: Attempt) -> Mapping[str, Any]:
+    """The way back that a step registered; empty when it changed nothing. Raises: Retryable: stopped (A190)."""
+    try:
+        fact = attempt.wait_for(Kind.UNDO_REGISTERED, lambda fact: fact.data.get("step") == step, within_s=_FOUND_WITHIN_S)
+    except Retryable:
+        if attempt.stopping():
+            raise
+        return {}
+    found: Mapping[str, Any] = fact.data["undo"]
+    return found
 
 
 def in_words(record: RecordSet) -> str:

@@ -68,7 +68,8 @@ class DnsWeights(Step[DnsWeightsParams]):
 
     def foresee(self, params: DnsWeightsParams, world: World) -> Outputs:
         present = _weighted(params, world)
-        return {"values": list(present.values), "ttl_s": present.ttl_s}
+        last = _shares(params, world, present)[-1][1]
+        return {"values": list(present.values), "ttl_s": present.ttl_s, "weights": dict(zip(present.values, last, strict=True))}
 
     def run(self, params: DnsWeightsParams, world: World, attempt: Attempt) -> Outputs:
         registered = attempt.registered_undo()

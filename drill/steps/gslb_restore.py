@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from drill.model.effects import Effect, Outputs, Verb
-from drill.model.errors import Retryable
-from drill.model.events import Kind
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
+from drill.steps.dns_spread import undo_written_by
 from drill.steps.gslb_switch import put_back
-
-_FOUND_WITHIN_S = 1.0
 
 
 class GslbRestoreParams(Params):
@@ -43,20 +39,8 @@ class GslbRestore(Step[GslbRestoreParams]):
         return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="none", marks=self.marks)]
 
     def run(self, params: GslbRestoreParams, world: World, attempt: Attempt) -> Outputs:
-        undo = _written_down(params.of, attempt)
+        undo = undo_written_by(params.of, attempt)
         if undo:
             put_back(params.name, world, attempt, undo)
         present = world.levers.lever(params.name).read()
         return {"restored": bool(undo), "site": present.site, "forced": present.forced}
-
-
-def _written_down(step: str, attempt: Attempt) -> Mapping[str, Any]:
-    """The way back that a step registered; empty when it forced nothing."""
-    try:
-        fact = attempt.wait_for(Kind.UNDO_REGISTERED, lambda fact: fact.data.get("step") == step, within_s=_FOUND_WITHIN_S)
-    except Retryable:
-        if attempt.stopping():
-            raise
-        return {}
-    found: Mapping[str, Any] = fact.data["undo"]
-    return found

@@ -101,7 +101,8 @@ class RoutedRehearsal:
             zone = self._plan.zone_of(effect.target) if "dns" in effect.marks else None
             if zone is not None:
                 values = [str(value) for value in outputs.get("values") or [KNOWN_AFTER_APPLY]]
-                self._zones[zone.id].assume(effect.target, values, int(outputs.get("ttl_s", 0)))
+                weights = [int(outputs["weights"][value]) for value in values] if "weights" in outputs else ()
+                self._zones[zone.id].assume(effect.target, values, int(outputs.get("ttl_s", 0)), weights)
 
     def _lacking_for(self, name: str) -> str:
         zone = self._plan.zone_of(name)

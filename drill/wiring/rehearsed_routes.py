@@ -82,11 +82,11 @@ class ReadingDns(_Reading[Dns]):
 
     def __init__(self, port: Dns, lacking: str) -> None:
         super().__init__(port, lacking)
-        self._moved: dict[str, tuple[tuple[str, ...], int]] = {}
+        self._moved: dict[str, tuple[tuple[str, ...], int, tuple[int, ...]]] = {}
 
     def read(self, name: str, rtype: str = "A") -> RecordSet:
         if moved := self._moved.get(name.rstrip(".")):
-            return RecordSet(name, rtype, moved[1], moved[0])
+            return RecordSet(name, rtype, moved[1], moved[0], weights=moved[2])
         return self._seen(lambda: self._port.read(name, rtype))
 
     def swap(self, before: RecordSet, after: RecordSet) -> None:
@@ -101,9 +101,9 @@ class ReadingDns(_Reading[Dns]):
     def facts(self, name: str) -> NameFacts:
         return self._seen(lambda: self._port.facts(name))
 
-    def assume(self, name: str, values: Sequence[str], ttl_s: int) -> None:
+    def assume(self, name: str, values: Sequence[str], ttl_s: int, weights: Sequence[int] = ()) -> None:
         """From now on the name is described as holding these values."""
-        self._moved[name.rstrip(".")] = (tuple(values), ttl_s)
+        self._moved[name.rstrip(".")] = (tuple(values), ttl_s, tuple(weights))
 
 
 class _ReadingLever(_Reading[Lever]):
