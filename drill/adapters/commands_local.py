@@ -24,15 +24,20 @@ _SHELL: Final = "/bin/sh"
 _POLL_S: Final = 0.05
 _GRACE_S: Final = 5.0
 _KEPT: Final = 1_048_576
-"""Bytes of each stream that are kept."""
+"""Characters of each stream that are kept."""
+_LONGEST_SECRET: Final = 16_384
 _FLOOD: Final = 64 * 1_048_576
 """Bytes after which a program is ended: our disk is no place for more."""
 
 
 class LocalCommands:
-    """Programs of this machine (port Commands). `mark` names this home, so that what a dead engine left is found and ended."""
+    """Programs of this machine (port Commands). `mark` names this home, so that what a dead engine left is found and ended.
 
-    def __init__(self, values: SecretValues, mark: str, *, environ: Mapping[str, str] | None = None) -> None:
+    A program that is stopped has `grace_s` to end by itself.
+    """
+
+    def __init__(self, values: SecretValues, mark: str, *, environ: Mapping[str, str] | None = None, grace_s: float = _GRACE_S) -> None:
+        self._grace_s = grace_s
         self._values = values
         self._mark = mark
         self._environ = os.environ if environ is None else environ
@@ -58,10 +63,10 @@ class LocalCommands:
             try:
                 state = self._follow(process, (out, err), until_s=begun_s + timeout_s, stopping=stopping)
             except BaseException:
-                _end(process, run)
+                self._end(process, run)
                 raise
             if state != "ended":
-                _end(process, run)
+                self._end(process, run)
             took_s = time.monotonic() - begun_s
             code = process.returncode if state == "ended" else None
             return Ended(state, code, self._read(out), self._read(err), round(took_s, 3))
@@ -96,25 +101,26 @@ class LocalCommands:
             if any(os.fstat(stream.fileno()).st_size > _FLOOD for stream in streams):
                 raise Fatal("the program wrote more than 64 MiB and was ended.", code="A281", fix="Let it write to a file of its own.")
 
+    def _end(self, process: subprocess.Popen[bytes], run: str) -> None:
+        """End the whole group: gently, then at once; and what has left the group. Raises: InDoubt: something does not end (A330)."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._grace_s)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        leftovers.end_run(run)
+
     def _read(self, stream: IO[bytes]) -> str:
         stream.seek(0)
-        kept = stream.read(_KEPT).decode(errors="replace")
-        return self._values.hidden(kept) + ("\n… cut" if stream.read(1) else "")
+        text = self._values.hidden(
+            stream.read(_KEPT + _LONGEST_SECRET).decode(errors="replace")
+        )  # cut after cleaning, or half a secret stays
+        return f"{text[:_KEPT]}\n… cut" if len(text) > _KEPT else text
 
 
 def _at(command: Command) -> str:
     """The program's name; one with a slash is meant from where it will run."""
     name = command.argv[0]
     return str(Path(command.cwd or ".") / name) if "/" in name else name
-
-
-def _end(process: subprocess.Popen[bytes], run: str) -> None:
-    """End the whole group: gently, then at once; and what has left the group. Raises: InDoubt: something does not end (A330)."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_GRACE_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    leftovers.end_run(run)

@@ -67,17 +67,21 @@ class RunCommand(Step[CommandParams]):
         return list(dict.fromkeys(found))
 
     def preview(self, params: CommandParams, world: World) -> list[Effect]:
-        return [] if _done(params, world) else effects_of(params.changes, undo=params.undo is not None)
+        return [] if done(params, world) else effects_of(params.changes, undo=params.undo is not None)
 
     def found(self, params: CommandParams, world: World) -> Outputs | None:
-        return {"read_back": True} if _done(params, world) else None
+        return {"read_back": True} if done(params, world) else None
+
+    def way_back(self, params: CommandParams) -> dict[str, Any]:
+        """What is registered before it runs."""
+        return {"undo": "command"}
 
     def run(self, params: CommandParams, world: World, attempt: Attempt) -> Outputs:
-        if attempt.number > 1 and _done(params, world):
+        if attempt.number > 1 and done(params, world):
             return {"read_back": True}
         if params.undo is not None:
-            attempt.register_undo({"undo": "command"})
-        doubt = Doubt(params.converges, lambda: _done(params, world))
+            attempt.register_undo(self.way_back(params))
+        doubt = Doubt(params.converges, lambda: done(params, world))
         ended = ended_well(params.command(params.run), world, attempt, doubt=doubt)
         if ended is None:
             return {"read_back": True}
@@ -88,12 +92,12 @@ class RunCommand(Step[CommandParams]):
         if params.undo is None:
             raise Fatal(f"{attempt.step} says no more how it is taken back.", code="A293", fix="Take it back by hand.")
         ended_well(params.command(params.undo), world, attempt, doubt=Doubt(converges=True, done=lambda: None))
-        if _done(params, world):
+        if done(params, world):
             raise Fatal(f"the undo of {attempt.step} ran, but its check still says done.", code="A294", fix="Take it back by hand.")
 
 
-def _done(params: CommandParams, world: World) -> bool | None:
-    """What the check says; nothing when there is none, or it cannot tell."""
+def done(params: CommandParams, world: World) -> bool | None:
+    """What its check says; nothing when there is none, or it cannot tell."""
     if params.check is None:
         return None
     ended = world.own.commands.look(params.command(params.check), timeout_s=LOOK_S)

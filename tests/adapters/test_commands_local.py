@@ -25,7 +25,7 @@ _SECRET = "correct horse battery"
 
 
 def commands(environ: dict[str, str] | None = None) -> LocalCommands:
-    return LocalCommands(SecretValues(FakeSecrets({"TOKEN": _SECRET})), _MARK, environ=environ)
+    return LocalCommands(SecretValues(FakeSecrets({"TOKEN": _SECRET})), _MARK, environ=environ, grace_s=0.5)
 
 
 def run(*argv: str, timeout_s: float = 30.0, stopping: Callable[[], bool] = lambda: False, **more: object) -> Ended:
