@@ -105,8 +105,7 @@ class TerraformApply(Step[TerraformApplyParams]):
         attempt.progress("planned", changes=len(plan.changes), plan_sha256=plan.sha256, policy=list(RULES))
         outputs = world.terraform.apply(workspace, stopping=attempt.stopping, on_event=lambda event: note(attempt, event))
         created = world.terraform.resources(workspace)
-        kinds = _counted(created)
-        attempt.progress(f"built {kinds or 'nothing'}; price unknown, it is charged until it is destroyed", count=len(created))
+        attempt.progress(_cost(created), count=len(created))
         return {**outputs, "created": created, "count": len(created)}
 
     def undo(self, params: TerraformApplyParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
@@ -194,10 +193,12 @@ def _tags(after: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
-def _counted(addresses: Sequence[str]) -> str:
-    """How many of each type: `2 aws_instance, 1 aws_lb`."""
+def _cost(addresses: Sequence[str]) -> str:
+    """How many of each type, and that nobody here knows their price: `built 2 aws_instance, 1 aws_lb; …`."""
     types = Counter(_TYPE.findall(address)[-1] for address in addresses)
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(types.items(), key=lambda row: (-row[1], row[0])))
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items(), key=lambda row: (-row[1], row[0])))
+    free = all(kind.startswith("terraform_") for kind in types)  # Terraform's own, which nobody charges for
+    return f"built {told or 'nothing'}{'' if free else '; price unknown, charged until it is destroyed'}"
 
 
 def _texts(value: Any) -> Iterator[str]:

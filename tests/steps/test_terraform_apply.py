@@ -191,7 +191,15 @@ def test_what_was_built_is_counted_by_its_type_and_no_price_is_invented() -> Non
 
     TerraformApply().run(PARAMS, a_world(terraform=fake), attempt)
 
-    assert attempt.said[-1] == ("built 2 aws_instance, 1 aws_vpc; price unknown, it is charged until it is destroyed", {"count": 3})
+    assert attempt.said[-1] == ("built 2 aws_instance, 1 aws_vpc; price unknown, charged until it is destroyed", {"count": 3})
+
+
+def test_terraform_s_own_resources_cost_nothing() -> None:
+    attempt = FakeAttempt()
+
+    TerraformApply().run(PARAMS, a_world(terraform=terraform()), attempt)
+
+    assert attempt.said[-1] == ("built 2 terraform_data", {"count": 2})
 
 
 def test_a_second_look_asks_the_provider_too_when_the_state_is_empty() -> None:
