@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from drill.model.plan import Site
-from drill.model.ports import Outage
+from drill.model.plan import Plan, Site
+from drill.model.ports import Fence, Ground, Outage
 from drill.model.scenario_sites import tags_of
 from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint
 
 if TYPE_CHECKING:
     from drill.adapters.outage_aliyun import AliyunSite
     from drill.adapters.outage_aliyun_calls import AliyunCalls
-    from drill.adapters.outage_aws import AwsSite
+    from drill.adapters.outage_aws import AwsSite, Method
     from drill.adapters.outage_aws_client import AwsClients
     from drill.adapters.sms_aliyun_sdk import Account
 
@@ -33,15 +35,53 @@ def aliyun_outages(sites: list[Site], *, cap: int) -> tuple[Outage, dict[str, Ou
     return aliyun_outage(made, aliyun_calls), {"stop": aliyun_stop(made, aliyun_calls)}
 
 
+def aws_fences(plan: Plan, ground: Ground) -> Fence:
+    """How databases on AWS's machines are fenced."""
+    from drill.adapters.outage_aws import aws_fence
+
+    made = {site.id: _aws_site(site, plan.limits.max_changes) for site in plan.sites if site.provider == "aws" and tags_of(site.options)}
+    return aws_fence(made, ground, _rivals(plan), aws_clients)
+
+
+def aliyun_fences(plan: Plan, ground: Ground) -> Fence:
+    """How databases on Alibaba Cloud's machines are fenced."""
+    from drill.adapters.outage_aliyun import aliyun_fence
+
+    made = {
+        site.id: _aliyun_site(site, plan.limits.max_changes) for site in plan.sites if site.provider == "aliyun" and tags_of(site.options)
+    }
+    return aliyun_fence(made, ground, _rivals(plan), aliyun_calls)
+
+
+def _rivals(plan: Plan) -> list[str]:
+    """Every site whose database could take writes."""
+    return [site.id for site in plan.sites if site.options.get("database")]
+
+
 def aws_clients(region: str) -> AwsClients:
-    """The clients of a region. Raises: PreflightFailed: an endpoint may not be used (F045), once it is asked for."""
+    """The clients of a region, made once. Raises: PreflightFailed: an endpoint may not be used (F045), once it is asked for."""
+    return _aws_clients(region, _told("AWS_"))
+
+
+def aliyun_calls(region: str) -> AliyunCalls:
+    """The calls of a region, made once. Raises: as `aws_clients`."""
+    return _aliyun_calls(region, _told("ALIBABA_"))
+
+
+def _told(start: str) -> tuple[tuple[str, str], ...]:
+    """What the environment says about a cloud: with other words, clients are other ones."""
+    return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith(start)))
+
+
+@cache
+def _aws_clients(region: str, _environment: tuple[tuple[str, str], ...]) -> AwsClients:
     from drill.adapters.outage_aws_client import AwsClients
 
     return AwsClients(region, aws_endpoint)
 
 
-def aliyun_calls(region: str) -> AliyunCalls:
-    """The calls of a region. Raises: as `aws_clients`."""
+@cache
+def _aliyun_calls(region: str, _environment: tuple[tuple[str, str], ...]) -> AliyunCalls:
     from drill.adapters.outage_aliyun_calls import AliyunCalls
 
     return AliyunCalls(region, aliyun_account)
@@ -59,11 +99,18 @@ def _aws_site(site: Site, cap: int) -> AwsSite:
     from drill.adapters.outage_aws import AwsSite
 
     cut: dict[str, Any] = site.options.get("cut", {})
-    return AwsSite(site.region, tags_of(site.options), cap, cut.get("method") or "network-acl", tuple(cut.get("held", ())))
+    method: Method = cut.get("method") or "network-acl"
+    held = tuple(cut.get("held", ()))
+    return AwsSite(site.region, tags_of(site.options), cap, method, held, starts_at_boot=_starts_at_boot(site))
+
+
+def _starts_at_boot(site: Site) -> bool:
+    return bool(site.options.get("database", {}).get("starts_at_boot", True))
 
 
 def _aliyun_site(site: Site, cap: int) -> AliyunSite:
     from drill.adapters.outage_aliyun import AliyunSite
 
     cut: dict[str, Any] = site.options.get("cut", {})
-    return AliyunSite(site.region, tags_of(site.options), cap, tuple(cut.get("held", ())), bool(cut.get("doors", True)))
+    held, doors = tuple(cut.get("held", ())), bool(cut.get("doors", True))
+    return AliyunSite(site.region, tags_of(site.options), cap, held, doors, starts_at_boot=_starts_at_boot(site))

@@ -94,23 +94,17 @@ def _sandbox(made_of: Ingredients) -> SiteRoles:
 
 
 def _aws(made_of: Ingredients) -> SiteRoles:
-    from drill.wiring.cloud_roles import aws_outages
+    from drill.wiring.cloud_roles import aws_fences, aws_outages
 
     outage, ways = aws_outages(made_of.sites("aws"), cap=made_of.plan.limits.max_changes)
-    return SiteRoles(outage, _no_fence("aws"), ways)
+    return SiteRoles(outage, aws_fences(made_of.plan, made_of.ground), ways)
 
 
 def _aliyun(made_of: Ingredients) -> SiteRoles:
-    from drill.wiring.cloud_roles import aliyun_outages
+    from drill.wiring.cloud_roles import aliyun_fences, aliyun_outages
 
     outage, ways = aliyun_outages(made_of.sites("aliyun"), cap=made_of.plan.limits.max_changes)
-    return SiteRoles(outage, _no_fence("aliyun"), ways)
-
-
-def _no_fence(provider: str) -> Fence:
-    return cast(
-        "Fence", Absent(f"no adapter fences databases of {provider} in this release.", "Fence by a playbook, or use another provider.")
-    )
+    return SiteRoles(outage, aliyun_fences(made_of.plan, made_of.ground), ways)
 
 
 _SITES: Final[Mapping[str, Callable[[Ingredients], SiteRoles]]] = {"sandbox": _sandbox, "aws": _aws, "aliyun": _aliyun}

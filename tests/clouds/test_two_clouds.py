@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drill.sandbox.layout import REGIONS
-from tests.clouds.two_clouds import NAME, SHOP, TwoClouds, two_clouds
+from tests.clouds.two_clouds import NAME, SHOP, TwoClouds
 
 pytestmark = [pytest.mark.real, pytest.mark.sweep]
 SCENARIO = f"scenarios/{NAME}.yaml"
-
-
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[TwoClouds]:
-    home = Path(tempfile.mkdtemp(prefix="drill-clouds-"))
-    with two_clouds(home) as made:
-        yield made
-    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +35,26 @@ def test_it_refuses_to_touch_anything_without_being_told_so(clouds: TwoClouds) -
     assert "--live --confirm" in refused.stderr + refused.stdout
 
 
+def test_a_dry_run_asks_both_clouds_and_writes_to_neither(clouds: TwoClouds) -> None:
+    before = clouds.aliyun.api.state(), sorted(path.name for path in clouds.home.iterdir())
+
+    seen = clouds.drill("run", "--dry-run", "--strict", SCENARIO, *clouds.overrides())
+
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+    assert "DescribeInstances" in clouds.aliyun.log
+    assert any("/rrset" in name for name in clouds.recorders[1].asked)
+    assert clouds.writes == []
+    assert (clouds.aliyun.api.state(), sorted(path.name for path in clouds.home.iterdir())) == before
+
+
 def test_it_ends_with_its_objectives_met_and_a_record_that_verifies(clouds: TwoClouds, report: dict[str, Any]) -> None:
     assert (report["outcome"], report["exit_code"], report["mode"]) == ("finished", 0, "live")
     assert report["outage_s"] < report["detected_s"] < report["no_return_s"] < report["verdict_s"]
+    assert [row["severity"] for row in report["findings"] if row["code"] == "D531"] == ["warning"]  # emulated, and it says so
     verified = clouds.drill("verify", str(clouds.home / "reports" / "both"))
 
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert {"ModifyInstanceAttribute", "RunInstances"} <= set(clouds.writes)
     assert clouds.troubles == []
 
 
@@ -76,4 +78,5 @@ def test_nothing_of_the_standby_runs_on_and_the_name_is_where_it_was(clouds: Two
     resolver.nameservers, resolver.port = [server["address"]], int(server["port"])
 
     assert clouds.aws.running() == {}
+    assert clouds.aliyun.api.state() == clouds.aliyun.began
     assert sorted(row.to_text() for row in resolver.resolve(SHOP, "A")) == list(REGIONS["a"])

@@ -18,15 +18,20 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from drill.model.errors import DrillError
+from drill.sandbox.alidns_http import AlidnsServer
+from drill.sandbox.ecs_api import EcsApi
+from drill.sandbox.ecs_doors import RdsApi, SlbApi
 from drill.sandbox.ground import SandboxGround
 from drill.sandbox.layout import REGIONS
 from drill.sandbox.world import Sandbox, take_down
+from tests.clouds.recorder import Recorder
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 NAME: Final = "aliyun-to-aws-region-outage"
 SHOP: Final = "shop.drill.test"
 AWS_REGION, ALIYUN_REGION = "ap-southeast-1", "cn-hangzhou"
 KEYS: Final = {"AWS_ACCESS_KEY_ID": "clouds", "AWS_SECRET_ACCESS_KEY": "clouds-secret", "AWS_DEFAULT_REGION": AWS_REGION}
+ALIYUN_KEY, ALIYUN_SECRET = "clouds-aliyun", "clouds-aliyun-secret"
 _LOOK_EVERY_S: Final = 0.1
 _HERE: Final = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 _ALIVE: Final = [{"Name": "instance-state-name", "Values": ["running"]}, {"Name": "tag:role", "Values": ["app"]}]
@@ -67,15 +72,63 @@ class AwsStandby:
         self._server.stop()
 
 
+class AliyunPrimary:
+    """The primary's machines: when every one of them is isolated, region a stands still; when the database's is stopped, it is fenced.
+
+    Both happen before the API answers.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.api = EcsApi(ALIYUN_REGION, on_change=self.follow)
+        group, tags = self.api.add_group("vpc-hangzhou"), {"drill": "allowed"}
+        for address in REGIONS["a"]:
+            self.api.add_machine("vpc-hangzhou", [group], tags, address=address)
+        self.database = self.api.add_machine("vpc-hangzhou", [group], {**tags, "drill-role": "database"}, address="127.0.0.1")
+        self.began = self.api.state()
+        self._sandbox = sandbox
+        self._cut = self._fenced = False
+        self._server = AlidnsServer([self.api, SlbApi(), RdsApi()], {ALIYUN_KEY: ALIYUN_SECRET})
+        self._server.start()
+        self.endpoint = f"http://{self._server.endpoint}"
+
+    @property
+    def log(self) -> list[str]:
+        """The actions that were carried out, in order."""
+        return self._server.log
+
+    def follow(self) -> None:
+        """Make region a what the API says."""
+        cut = all(self.api.isolated(machine) for machine in self.api.machines)
+        if cut != self._cut:
+            self._cut = cut
+            self._sandbox.ask("freeze" if cut else "thaw", region="a")
+        if self.api.machines[self.database].status == "Stopped" and not self._fenced:
+            self._fenced = True
+            self._sandbox.ask("fence", region="a")
+
+    def end(self) -> None:
+        """Stop the emulator."""
+        self._server.end()
+
+
 @dataclass
 class TwoClouds:
     """The ground of one end-to-end run. `home` is the drill's; everything emulated listens on loopback."""
 
     home: Path
     sandbox: Sandbox
+    aliyun: AliyunPrimary
     aws: AwsStandby
+    recorders: tuple[Recorder, Recorder]
+    """Before the emulated EC2, and before Route 53."""
     troubles: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def writes(self) -> list[str]:
+        """What the clouds were asked so far that does not only read."""
+        aliyun = [action for action in self.aliyun.log if not action.startswith("Describe")]
+        return [*aliyun, *(name for recorder in self.recorders for name in recorder.writes)]
 
     def conduct(self) -> None:
         """Let the processes follow what the APIs say, until the end; what goes wrong is kept for the test to see."""
@@ -93,9 +146,12 @@ class TwoClouds:
         ours = {
             "DRILL_HOME": str(self.home),
             "DRILL_REPORTS": str(self.home / "reports"),
-            "AWS_ENDPOINT_URL": self.aws.endpoint,
-            "AWS_ENDPOINT_URL_ROUTE_53": details["api"]["endpoint"],
+            "AWS_ENDPOINT_URL": self.recorders[0].endpoint,
+            "AWS_ENDPOINT_URL_ROUTE_53": self.recorders[1].endpoint,
             **{f"ALIBABA_ENDPOINT_{product}": carrier["endpoint"] for product in ("DYSMSAPI", "DYBASEAPI")},
+            **{f"ALIBABA_ENDPOINT_{product}": self.aliyun.endpoint for product in ("ECS", "SLB", "RDS")},
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": ALIYUN_KEY,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ALIYUN_SECRET,
             "ALIBABA_ENDPOINT_MNS": carrier["queue_endpoint"],
             "DRILL_SECRET_SMS_QUEUE": carrier["queue"],
         }
@@ -110,7 +166,7 @@ class TwoClouds:
         module = {"module": str(PROJECT / "tests/clouds/standby"), "site": "standby"}
         program = [sys.executable, str(PROJECT / "tests/clouds/standby/instance.py")]
         values: dict[str, Any] = {
-            "sites.primary": self._site("a", "primary", provider="sandbox", region="a"),
+            "sites.primary": self._site("a", "primary", provider="aliyun", region=ALIYUN_REGION, select={"tag": {"drill": "allowed"}}),
             "sites.standby": self._site("b", "standby", provider="aws", region=AWS_REGION),
             "zones": {"drill.test": {"provider": "route53", "servers": [server], "resolver": server}},
             "probes.checkout": {**probe, "user_view": True},
@@ -141,10 +197,16 @@ class TwoClouds:
             stdin=subprocess.DEVNULL,
         )
 
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Run a command in the background; what it says is not kept."""
+        argv, quiet = [sys.executable, "-m", "drill.cli.main", *words], subprocess.DEVNULL
+        return subprocess.Popen(argv, cwd=PROJECT, env=self.environment(), text=True, stdin=quiet, stdout=quiet, stderr=quiet)
+
     def end(self) -> None:
         """Stop following, and end the emulators and the ground."""
         self._over.set()
-        self.aws.end()
+        for part in (*self.recorders, self.aws, self.aliyun):
+            part.end()
         take_down(self.sandbox.home)
 
     def _site(self, of: str, site: str, **more: Any) -> dict[str, Any]:
@@ -154,7 +216,7 @@ class TwoClouds:
         file = self.home / f"{site}.json"
         file.write_text(json.dumps({"all": {"hosts": {f"db-{of}": {**host, **_HERE}}}}), encoding="utf-8")
         access = ground.database(site)
-        database = {"host": access.host, "port": access.port, "user": access.user, "dbname": access.dbname}
+        database = {"host": access.host, "port": access.port, "user": access.user, "dbname": access.dbname, "starts_at_boot": False}
         return {**more, "addresses": list(REGIONS[of]), "database": database, "inventory": str(file)}
 
 
@@ -163,7 +225,9 @@ def two_clouds(home: Path) -> Iterator[TwoClouds]:
     """A ground that is up and followed, and gone afterwards."""
     home.mkdir(parents=True, exist_ok=True)
     sandbox = Sandbox.up(home, owner="clouds", lease_s=900)
-    clouds = TwoClouds(home, sandbox, AwsStandby(sandbox))
+    aws = AwsStandby(sandbox)
+    recorders = (Recorder(aws.endpoint), Recorder(sandbox.details["api"]["endpoint"]))
+    clouds = TwoClouds(home, sandbox, AliyunPrimary(sandbox), aws, recorders)
     following = threading.Thread(target=clouds.conduct, name="two-clouds")
     following.start()
     try:
