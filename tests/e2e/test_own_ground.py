@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.e2e.place import Engine, Place, eventually
+from tests.e2e.world import checkout
 
 pytestmark = [pytest.mark.real, pytest.mark.sweep]
 
@@ -80,4 +81,21 @@ def test_a_program_that_ran_when_the_engine_died_is_ended_and_put_to_a_person(pl
     assert not psutil.pid_exists(pid)
     assert place.drill("abort", "killed", "--reason", "seen enough").returncode in {0, 4}
     assert again.ended() == 4
+    assert place.drill("sandbox", "down").returncode == 0
+
+
+def test_an_outage_by_an_own_program_ends_by_itself_when_the_engine_is_gone(place: Place) -> None:
+    sets = ("--set", "limits.dead_man=5s", "--set", "phases.outage.acknowledge.blocking=true", "--set", "defaults.acknowledge.within=5m")
+    engine = place.start("run", str(_SCENARIO), "--id", "left", "--phone", "once", *sets)
+    engine.fact("AcknowledgementRequested", gate="outage")
+    sandbox = place.sandbox()
+    address = sandbox.details["regions"]["a"]["addresses"][0]
+    assert checkout(sandbox, address) != 200
+
+    engine.kill()
+
+    assert eventually(lambda: checkout(sandbox, address) == 200), "region A does not sell"
+    assert place.start("resume", "left", "--keep").ended() == 4
+    undone = [(fact["by"], fact["data"]["step"]) for fact in place.facts("left") if fact["kind"] == "UndoDone"]
+    assert undone == [("dead-man", "outage.blackhole"), ("engine", "before.settings")]
     assert place.drill("sandbox", "down").returncode == 0
