@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from drill.model.dns_spread import from_json, in_words, switchable_ttl, to_json, wait_out
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import Attempt, World
 from drill.steps.base import Params, Step
-from drill.steps.dns_spread import from_json, in_words, switchable_ttl, to_json, wait_out
 
 
 class DnsLowerTtlParams(Params):

@@ -10,12 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from drill.model.durations import Duration, format_duration
-from drill.model.effects import Effect, Outputs, Verb
-from drill.model.errors import Fatal
-from drill.model.ports import Attempt, NameFacts, RecordSet, World
-from drill.steps.base import Params, Step
-from drill.steps.dns_spread import (
+from drill.model.dns_spread import (
     TTL_LIMIT_S,
     Change,
     agreement_of,
@@ -29,6 +24,11 @@ from drill.steps.dns_spread import (
     wait_out,
     watch,
 )
+from drill.model.durations import Duration, format_duration
+from drill.model.effects import Effect, Outputs, Verb
+from drill.model.errors import Fatal
+from drill.model.ports import Attempt, NameFacts, RecordSet, World
+from drill.steps.base import Params, Step
 
 _READY_S = 5.0
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from drill.model.dns_spread import from_json, in_words, to_json
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import Attempt, RecordSet, World
 from drill.steps.base import Params, Step
-from drill.steps.dns_spread import from_json, in_words, to_json
 
 Weights = tuple[int, ...]
 

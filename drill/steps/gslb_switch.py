@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from drill.model.dns_spread import endpoint
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import Attempt, Lever, RecordSet, Steering, World
 from drill.model.propagation import Agreement, ServerAnswers
 from drill.steps.base import Params, Step
-from drill.steps.dns_spread import endpoint
 
 
 def _resolver(text: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from drill.model.dns_spread import endpoint
 from drill.model.errors import Retryable
 from drill.model.ports import NameFacts, RecordSet, World
-from drill.steps.dns_spread import endpoint
 from drill.steps.dns_switch import DnsSwitch, DnsSwitchParams
 from tests.fakes import FakeAttempt, FakeClock, FakeDns, FakeGround, FakePropagation, fake_world
 
