@@ -121,6 +121,7 @@ def test_what_the_old_primary_wrote_alone_is_counted_and_only_copied_over_when_a
     assert [server.sql("select string_agg(what, ',') from orders") for server in (pair.a, pair.b)] == ["kept", "kept"]
 
 
+@pytest.mark.sweep
 def test_two_databases_that_both_take_writes_are_refused_not_repaired(pair: LgPair) -> None:
     pair.b.sql("drop subscription sub_b")
 

@@ -91,6 +91,7 @@ def test_a_promotion_that_would_harm_is_refused_and_changes_nothing(intact: MyPa
     assert picture(intact) == before
 
 
+@pytest.mark.sweep
 def test_a_primary_is_not_rejoined_to_its_own_replica(intact: MyPair) -> None:
     result = play(intact, "rejoin_mysql.yml", "primary")
 
@@ -171,6 +172,7 @@ def test_two_writable_servers_are_refused_not_repaired(pair: MyPair) -> None:
     assert (takes_writes(pair.a), takes_writes(pair.b)) == (True, True)
 
 
+@pytest.mark.sweep
 def test_a_switchover_that_would_lose_rows_gives_the_role_back(pair: MyPair) -> None:
     pair.b.sql("stop slave; change master to master_delay = 3600; start slave")
     pair.a.sql("insert into shop.canary values (1)", "app")
@@ -181,6 +183,7 @@ def test_a_switchover_that_would_lose_rows_gives_the_role_back(pair: MyPair) -> 
     assert (takes_writes(pair.a), takes_writes(pair.b)) == (True, False)
 
 
+@pytest.mark.sweep
 def test_no_password_stands_in_what_a_play_says(pair: MyPair) -> None:
     said: list[bytes] = []
     pair.a.do("fence")

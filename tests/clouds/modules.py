@@ -13,7 +13,7 @@ PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
 def module_util(name: str) -> Any:
     """A file of playbooks/module_utils, under the name by which the modules import it."""
-    if name.startswith("managed_"):
+    if name.startswith(("managed_", "patroni")):
         for needed in ("drill_credentials", "managed"):
             module_util(needed)
     return _load(f"ansible.module_utils.{name}", PLAYBOOKS / "module_utils" / f"{name}.py")
