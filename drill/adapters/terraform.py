@@ -21,7 +21,7 @@ from drill.adapters.terraform_orphans import RunRecord
 from drill.adapters.terraform_plan import plan_of
 from drill.adapters.terraform_process import Command, Ended
 from drill.adapters.terraform_rego import denied
-from drill.adapters.terraform_state import State, parse_state, read_state, remember_state
+from drill.adapters.terraform_state import State, checked_state, note_state, parse_state, read_state, remember_state, unsaved
 from drill.model.errors import Fatal, Retryable
 from drill.model.plan_policy import DRILL_TAG, STEP_TAG
 from drill.model.ports import TerraformEvent, TerraformPlan, Workspace
@@ -131,7 +131,7 @@ class TerraformCli:
         return self._lay(workspace, place, backend=backend_text(workspace))
 
     def _state(self, laid: Laid) -> State | None:
-        return self._pulled(laid) if laid.remote else read_state(laid.directory)
+        return checked_state(laid.directory, self._pulled(laid)) if laid.remote else read_state(laid.directory)
 
     def _pulled(self, laid: Laid) -> State | None:
         """The state from where it is kept. A module that was never planned here is made ready first."""
@@ -151,6 +151,8 @@ class TerraformCli:
     def _remember(self, laid: Laid) -> None:
         if not laid.remote:
             remember_state(laid.directory)
+        elif not unsaved(laid.directory):
+            note_state(laid.directory, self._pulled(laid))
 
     def _lay(self, workspace: Workspace, place: Path, *, backend: str = "") -> Laid:
         settings = terraform_settings(self._plugins, provider_mirror())

@@ -115,6 +115,9 @@ class SharedTerraform(TerraformCli):
         made = self._workspaces.recall(workspace.drill, workspace.step)
         return self._lay_in_schema(made, place) if made else None
 
+    def _remember(self, laid: Laid) -> None:
+        """Nothing: the database keeps it, and another machine may go on with it."""
+
 
 def passfile(password: str) -> str:
     """The file in which PostgreSQL's clients look a password up: this one for every server, database and user."""

@@ -17,6 +17,7 @@ _FORMAT: Final = 4
 """Terraform's state format since 0.12, and OpenTofu's."""
 _LAST: Final = "last.json"
 _COPY: Final = "last.tfstate"
+_RESTORE: Final = f"Restore an earlier version where it is kept; or remove {_LAST} there to accept it as it is."
 
 
 @dataclass(frozen=True)
@@ -35,25 +36,35 @@ def read_state(directory: Path) -> State | None:
 
     Raises: Fatal: it cannot be read, or it is older than, or another than, what the last apply left (A242).
     """
-    state = parse_state(directory / _STATE)
-    last = _last(directory)
-    if (directory / "errored.tfstate").exists():
+    return checked_state(directory, parse_state(directory / _STATE), fix="")
+
+
+def checked_state(directory: Path, state: State | None, *, fix: str = _RESTORE) -> State | None:
+    """The state, held against what the last apply left. Raises: Fatal: it is older or another (A242)."""
+    if unsaved(directory):
         raise _lost(
             directory,
             "was not saved; errored.tfstate beside it holds what was",
             fix="There, run `terraform state push errored.tfstate`, and remove it.",
         )
+    last = _last(directory)
     if last is None:
         return state
     if state is None:
         if last["resources"]:
-            raise _lost(directory, f"is gone, but it held {last['resources']} resource(s)")
+            raise _lost(directory, f"is gone, but it held {last['resources']} resource(s)", fix=fix)
         return None
     if state.lineage != last["lineage"] or state.serial < last["serial"]:
-        raise _lost(directory, f"is serial {state.serial} of {state.lineage}, the last apply left {last['serial']} of {last['lineage']}")
+        what = f"is serial {state.serial} of {state.lineage}, the last apply left {last['serial']} of {last['lineage']}"
+        raise _lost(directory, what, fix=fix)
     if state.serial == last["serial"] and state.sha256 != last["sha256"]:
-        raise _lost(directory, f"was changed by hand since the last apply, at the same serial {state.serial}")
+        raise _lost(directory, f"was changed by hand since the last apply, at the same serial {state.serial}", fix=fix)
     return state
+
+
+def unsaved(directory: Path) -> bool:
+    """Whether Terraform could not save a state where it is kept, and left it here."""
+    return (directory / "errored.tfstate").exists()
 
 
 def remember_state(directory: Path) -> None:
@@ -63,6 +74,13 @@ def remember_state(directory: Path) -> None:
         return
     shutil.copyfile(directory / _STATE, directory / _COPY)
     (directory / _COPY).chmod(0o600)
+    note_state(directory, state)
+
+
+def note_state(directory: Path, state: State | None) -> None:
+    """Note which state a change left, wherever it is kept, so that a later loss of it is noticed."""
+    if state is None:
+        return
     row = {"lineage": state.lineage, "serial": state.serial, "sha256": state.sha256, "resources": len(state.managed)}
     aside = directory / f".{_LAST}"
     aside.write_text(json.dumps(row), encoding="utf-8")

@@ -32,6 +32,7 @@ class Store(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.states: dict[str, bytes] = {}
         self.locks: dict[str, bytes] = {}
+        self.full = False
 
     @property
     def address(self) -> str:
@@ -47,8 +48,10 @@ class _Answer(BaseHTTPRequestHandler):
         self._end(200 if found is not None else 404, found or b"")
 
     def do_POST(self) -> None:
-        self.server.states[self._name] = self._body
-        self._end(200)
+        body = self._body
+        if not self.server.full:
+            self.server.states[self._name] = body
+        self._end(507 if self.server.full else 200)
 
     def do_LOCK(self) -> None:
         held = self.server.locks.setdefault(self._name, mine := self._body)
@@ -130,6 +133,36 @@ def test_a_state_that_cannot_be_reached_is_no_empty_one(place: Place, store: Sto
 
     with pytest.raises((Fatal, Retryable), match="A"):
         place.cli.resources(workspace)
+
+
+@pytest.mark.parametrize("loss", ["gone", "older"])
+def test_a_state_that_was_lost_where_it_is_kept_is_noticed_and_nothing_is_built_again(place: Place, store: Store, loss: str) -> None:
+    workspace = _workspace(place, {"http": {"address": store.address}})
+    place.build(workspace)
+    whole = json.loads(store.states["/states/d1/rebuild.capacity"])
+    if loss == "gone":
+        store.states.clear()
+    else:
+        store.states["/states/d1/rebuild.capacity"] = json.dumps({**whole, "serial": whole["serial"] - 1, "resources": []}).encode()
+
+    with pytest.raises(Fatal, match=r"Restore an earlier version") as caught:
+        place.cli.plan(workspace)
+
+    assert caught.value.code == "A242"
+
+
+def test_a_state_that_could_not_be_saved_is_mended_before_anything_else(place: Place, store: Store) -> None:
+    workspace = _workspace(place, {"http": {"address": store.address, "retry_max": 0}})
+    place.cli.plan(workspace)
+    store.full = True
+    with pytest.raises(Retryable, match=r"A141"):
+        place.cli.apply(workspace, stopping=lambda: False, on_event=place.events.append)
+    store.full = False
+
+    with pytest.raises(Fatal, match=r"terraform state push errored\.tfstate") as caught:
+        place.cli.plan(workspace)
+
+    assert caught.value.code == "A242"
 
 
 @pytest.fixture
