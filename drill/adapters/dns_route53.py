@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from drill.adapters.dns_route53_forms import Form, essence, forms_of, full_name,
 from drill.model.errors import Fatal, InDoubt, StepError
 from drill.model.ports import NameFacts, RecordSet
 
+_log = logging.getLogger(__name__)
 _SWITCHABLE = frozenset({"A", "AAAA", "CNAME"})
 
 
@@ -93,8 +95,12 @@ class Route53Dns:
         change = self._changes.get(full_name(name))
         if change is None:  # nothing was changed here, or the answer that named the change was lost
             return True
-        with no_vendor_error("say how far the change of " + name):
-            return str(self._client().get_change(Id=change)["ChangeInfo"]["Status"]) == "INSYNC"
+        try:
+            with no_vendor_error(f"say how far the change of {name} is"):
+                return str(self._client().get_change(Id=change)["ChangeInfo"]["Status"]) == "INSYNC"
+        except Fatal as refused:  # the change is made; not being allowed to ask about it is no reason to call it failed
+            _log.warning("route53.change_unreadable", extra={"code": refused.code})
+            return True
 
     def facts(self, name: str) -> NameFacts:
         return NameFacts("Route 53", "control-plane")

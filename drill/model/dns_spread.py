@@ -139,7 +139,7 @@ def wait_in_sync(world: World, attempt: Attempt, name: str, *, since_s: float, w
     Raises: Retryable: it does not say so in time (A121).
     """
     until_s = world.clock.mono_s() + min(within_s, max(0.0, attempt.remaining_s()))
-    while not world.dns.in_sync(name):
+    while not _in_sync(world, name):
         if attempt.stopping() or world.clock.mono_s() >= until_s:
             raise Retryable(
                 f"{name} was changed and its servers say so, but the provider does not call the change finished.",
@@ -156,6 +156,13 @@ def dissent(result: PropagationResult) -> str:
     return (
         "; ".join(f"{row.server} {row.state} {', '.join(row.values) or row.error}".strip() for row in rows) or "there is no server to ask"
     )
+
+
+def _in_sync(world: World, name: str) -> bool:
+    try:
+        return world.dns.in_sync(name)
+    except Retryable:  # a provider too busy to say is asked again, until the time for it is over
+        return False
 
 
 def undo_written_by(step: str, attempt: Attempt) -> Mapping[str, Any]:

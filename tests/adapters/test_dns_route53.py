@@ -124,6 +124,23 @@ def test_a_change_is_pending_until_the_service_calls_it_finished(tmp_path: Path)
     assert not at_once
 
 
+def test_a_change_that_may_not_be_asked_about_counts_as_made(lossy: Route53Dns, proxy: LossyProxy) -> None:
+    before = lossy.read(NAMES[6])
+    lossy.swap(before, to_standby(before))
+    proxy.answer_with = (403, "AccessDenied")
+
+    assert lossy.in_sync(NAMES[6])
+
+
+def test_a_service_too_busy_to_tell_of_a_change_is_worth_asking_again(lossy: Route53Dns, proxy: LossyProxy) -> None:
+    before = lossy.read(NAMES[7])
+    lossy.swap(before, to_standby(before))
+    proxy.answer_with = (503, "ServiceUnavailable")
+
+    with pytest.raises(Retryable):
+        lossy.in_sync(NAMES[7])
+
+
 def test_weights_move_step_by_step_and_come_back_byte_for_byte(dns_process: DnsProcess, vendor: Any) -> None:
     name = "steps.drill.test"
     sets = [weighted(name, "primary", "127.0.1.1", 100), weighted(name, "standby", "127.0.2.1", 0)]

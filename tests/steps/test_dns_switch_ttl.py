@@ -141,6 +141,22 @@ def test_the_provider_has_to_call_the_change_finished_too() -> None:
     assert outputs["in_sync_s"] >= 4 * 0.5 > outputs["settled_s"]
 
 
+def test_a_provider_too_busy_to_say_is_asked_again() -> None:
+    ground = Ground()
+    answers: list[Any] = [Retryable("busy"), False, Retryable("busy"), True]
+
+    def in_sync(_name: str) -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Retryable):
+            raise answer
+        return bool(answer)
+
+    ground.dns.in_sync = in_sync  # type: ignore[method-assign]
+    DnsSwitch().run(params(), ground.world, FakeAttempt(left_s=600))
+
+    assert answers == []
+
+
 def test_a_change_that_is_never_finished_fails_the_try() -> None:
     ground = Ground()
     ground.dns.pending_looks = 10_000
