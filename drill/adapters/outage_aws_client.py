@@ -103,11 +103,12 @@ def no_vendor_error(doing: str) -> Iterator[None]:
     """Translate whatever the client raises; `doing` completes "AWS cannot …"."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
     except ImportError as error:
         raise Fatal("boto3 is not installed.", code="F046", fix="Install the extra: pip install 'dr-drill[aws]'.") from error
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise translate(error, doing) from error
 
 
