@@ -114,9 +114,8 @@ class LocalCommands:
 
     def _read(self, stream: IO[bytes]) -> str:
         stream.seek(0)
-        text = self._values.hidden(
-            stream.read(_KEPT + _LONGEST_SECRET).decode(errors="replace")
-        )  # cut after cleaning, or half a secret stays
+        read = stream.read(_KEPT + _LONGEST_SECRET).decode(errors="replace")
+        text = self._values.hidden(read)  # before it is cut, or half a secret would stay
         return f"{text[:_KEPT]}\n… cut" if len(text) > _KEPT else text
 
 

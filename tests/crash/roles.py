@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from drill.adapters.levers import NamedLevers
+from drill.adapters.own_rehearsed import rehearsed_own
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import (
@@ -17,6 +18,7 @@ from drill.model.ports import (
     Levers,
     NameFacts,
     Outage,
+    OwnGround,
     PlayResult,
     RecordSet,
     Sample,
@@ -241,6 +243,7 @@ class ScriptedRoles:
     clock: Clock
     levers: Levers
     outages: Mapping[str, Outage]
+    own: OwnGround
 
 
 def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
@@ -257,6 +260,7 @@ def roles(world: ScriptedWorld, clock: Clock) -> ScriptedRoles:
         clock=clock,
         levers=NamedLevers({}),
         outages={},
+        own=rehearsed_own(),
     )
 
 
