@@ -145,7 +145,8 @@ def test_a_provider_too_busy_to_say_is_asked_again() -> None:
     ground = Ground()
     answers: list[Any] = [Retryable("busy"), False, Retryable("busy"), True]
 
-    def in_sync(_name: str) -> bool:
+    def in_sync(name: str) -> bool:
+        assert name == NAME
         answer = answers.pop(0)
         if isinstance(answer, Retryable):
             raise answer
