@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from drill.model.plan import Zone, ZoneProvider
-from drill.model.scenario_values import Form, Secret
+from drill.model.scenario_values import Form, Secret, Span
 
 SiteProvider = Literal["sandbox", "aws", "aliyun", "hosts"]
 CLOUDS: Final = ("aws", "aliyun")
@@ -37,7 +37,7 @@ class SelectForm(Form):
 
 
 class CutForm(Form):
-    """How a site of a cloud is cut off."""
+    """How a site is cut off."""
 
     method: Literal["network-acl", "security-group"] | None = Field(
         default=None, description="Of AWS: the network ACL of subnets (default; cuts open connections too), or the groups of interfaces."
@@ -46,6 +46,11 @@ class CutForm(Form):
         default=(), description="Addresses with a port: a connection held open to each must be dead after the cut."
     )
     doors: bool = Field(default=True, description="Of Alibaba Cloud: shut tagged listeners and database allow-lists too.")
+    fis: str | None = Field(default=None, description="Of AWS: the id of a FIS experiment template, for outage.fis.")
+    keep: tuple[str, ...] = Field(
+        default=(), description="Of hosts: addresses that stay connected, beside the one they are worked on from."
+    )
+    for_: Span = Field(default=1800.0, alias="for", description="Of hosts: when they come back by themselves, whatever happens.")
 
 
 class DatabaseForm(Form):
@@ -70,14 +75,14 @@ class SiteForm(Form):
     provider: str = Field(min_length=1, description=f"One of {', '.join(get_args(SiteProvider))}.")
     region: str = Field(min_length=1)
     select: SelectForm | None = Field(default=None, description="Of a cloud: the opt-in tags.")
-    cut: CutForm | None = Field(default=None, description="Of a cloud: how it is cut off.")
+    cut: CutForm | None = Field(default=None, description="How it is cut off.")
     addresses: tuple[str, ...] = Field(default=(), description="Where users of the site arrive: what a DNS switch moves names to.")
     database: DatabaseForm | None = None
     inventory: str | None = Field(default=None, description="An Ansible inventory of the site's database servers, in YAML.")
 
     def options(self) -> dict[str, Any]:
         """What is written beside provider and region, as a plan holds it."""
-        return self.model_dump(mode="json", exclude_unset=True, exclude={"provider", "region"})
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True, exclude={"provider", "region"})
 
 
 class KeyForm(Form):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from drill.adapters.outage_aliyun_calls import AliyunCalls
     from drill.adapters.outage_aws import AwsSite, Method
     from drill.adapters.outage_aws_client import AwsClients
+    from drill.adapters.outage_aws_fis import Experiment
     from drill.adapters.sms_aliyun_sdk import Account
 
 
@@ -24,7 +25,13 @@ def aws_outages(sites: list[Site], *, cap: int) -> tuple[Outage, dict[str, Outag
     from drill.adapters.outage_aws import aws_outage, aws_stop
 
     made = {site.id: _aws_site(site, cap) for site in sites if tags_of(site.options)}
-    return aws_outage(made, aws_clients), {"stop": aws_stop(made, aws_clients)}
+    ways: dict[str, Outage] = {"stop": aws_stop(made, aws_clients)}
+    experiments = {site.id: _experiment(site) for site in sites if site.id in made and site.options.get("cut", {}).get("fis")}
+    if experiments:
+        from drill.adapters.outage_aws_fis import FisOutage
+
+        ways["fis"] = FisOutage(experiments, aws_clients)
+    return aws_outage(made, aws_clients), ways
 
 
 def aliyun_outages(sites: list[Site], *, cap: int) -> tuple[Outage, dict[str, Outage]]:
@@ -102,6 +109,12 @@ def _aws_site(site: Site, cap: int) -> AwsSite:
     method: Method = cut.get("method") or "network-acl"
     held = tuple(cut.get("held", ()))
     return AwsSite(site.region, tags_of(site.options), cap, method, held, starts_at_boot=_starts_at_boot(site))
+
+
+def _experiment(site: Site) -> Experiment:
+    from drill.adapters.outage_aws_fis import Experiment
+
+    return Experiment(site.region, str(site.options["cut"]["fis"]), tags_of(site.options))
 
 
 def _starts_at_boot(site: Site) -> bool:

@@ -107,7 +107,28 @@ def _aliyun(made_of: Ingredients) -> SiteRoles:
     return SiteRoles(outage, aliyun_fences(made_of.plan, made_of.ground), ways)
 
 
-_SITES: Final[Mapping[str, Callable[[Ingredients], SiteRoles]]] = {"sandbox": _sandbox, "aws": _aws, "aliyun": _aliyun}
+def _hosts(made_of: Ingredients) -> SiteRoles:
+    """A host opts in by its variables, `drill: allowed` where the site does not say otherwise."""
+    from drill.adapters.fence_playbook import PlaybookFence
+    from drill.adapters.outage_hosts import HostsOutage, HostsSite
+
+    cap, made = made_of.plan.limits.max_changes, {}
+    for site in made_of.sites("hosts"):
+        cut = site.options.get("cut", {})
+        tags = tags_of(site.options) or {"drill": "allowed"}
+        made[site.id] = HostsSite(tags, cap, tuple(cut.get("keep", ())), tuple(cut.get("held", ())), float(cut.get("for", _BACK_AFTER_S)))
+    rivals = [site.id for site in made_of.plan.sites if site.options.get("database")]
+    fence = PlaybookFence(made_of.ansible, made_of.ground, rivals)
+    return SiteRoles(HostsOutage(made, made_of.ansible, made_of.ground), fence)
+
+
+_BACK_AFTER_S: Final = 1800.0
+_SITES: Final[Mapping[str, Callable[[Ingredients], SiteRoles]]] = {
+    "sandbox": _sandbox,
+    "aws": _aws,
+    "aliyun": _aliyun,
+    "hosts": _hosts,
+}
 
 
 def _no_dns(zone: Zone, _made_of: Ingredients) -> Dns:

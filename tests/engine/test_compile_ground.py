@@ -112,3 +112,12 @@ def test_a_lever_is_one_of_five_things(lever: dict[str, Any]) -> None:
 def test_a_zone_that_is_updated_dynamically_names_its_primary() -> None:
     with pytest.raises(ValidationError, match="expected primary"):
         plan(zones={"example.com": {"provider": "rfc2136"}})
+
+
+def test_how_a_site_is_cut_off_travels_in_the_plan_as_it_was_written() -> None:
+    site = {"provider": "hosts", "region": "dc-1", "cut": {"for": "20m", "keep": ["192.0.2.9"]}}
+
+    assert plan(sites={"primary": site}).site("primary").options["cut"] == {"for": 1200.0, "keep": ["192.0.2.9"]}
+    for wrong in ({"method": "unplug"}, {"held": ["192.0.2.9"]}, {"doors": "perhaps"}):
+        with pytest.raises(ValidationError):
+            plan(sites={"primary": {**CLOUD, **ALLOWED, "cut": wrong}})
