@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from drill.cli.loading import scenario_files
 from drill.wiring.scenarios import open_scenario
@@ -79,3 +80,14 @@ def test_every_shipped_scenario_has_a_real_way_home_and_a_budget_for_every_phase
     assert "dns.switch" in home or "dns.switch" not in gone
     assert "terraform.destroy" in home or "terraform.apply" not in gone
     assert {"ansible.play"} & home or "database.promote" not in gone
+
+
+def test_the_workflow_runs_the_script_every_night_and_may_only_read() -> None:
+    flow = yaml.safe_load((PROJECT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))
+    steps = flow["jobs"]["dry-run"]["steps"]
+
+    assert flow[True]["schedule"][0]["cron"].split()[2:] == ["*", "*", "*"]  # YAML reads `on` as true
+    assert flow["permissions"] == {"contents": "read"}
+    [rehearsal] = [step for step in steps if ".ci/nightly" in step.get("run", "")]
+    assert {"AWS_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_ID"} <= rehearsal["env"].keys()
+    assert os.access(PROJECT / ".ci" / "nightly", os.X_OK)
