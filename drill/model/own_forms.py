@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from drill.model.durations import Duration
 from drill.model.effects import Effect, Verb
@@ -117,6 +117,13 @@ class CallForm(Written):
     address: Annotated[str, Field(description="Ask this address instead of the host's own, as before the traffic moves.")] = ""
     expect: Expect = Expect()
     within: Annotated[Duration, Field(gt=0, description="How long one answer may take.")] = 10.0
+
+    @field_validator("url")
+    @classmethod
+    def _holds_no_secret(cls, url: str) -> str:
+        if "secret:" in url:
+            raise ValueError("a secret in an address ends up in logs: put it into a header or the body")
+        return url
 
     def call(self, extra: Mapping[str, str] | None = None, *, target: str = "") -> Call:
         """The request; `target` stands for every `$target`."""

@@ -38,6 +38,11 @@ def test_a_call_that_does_not_say_what_it_changes_is_refused() -> None:
         HttpCallParams.model_validate({"url": _URL})
 
 
+def test_a_secret_in_an_address_is_refused() -> None:
+    with pytest.raises(ValidationError, match="put it into a header"):
+        HttpCallParams.model_validate({"url": "http://127.0.0.1/?token={secret:TOKEN}", "changes": []})
+
+
 def test_outputs_are_taken_from_the_answer_and_a_body_is_sent_as_json() -> None:
     ground = Ground(answered(201, '{"data": {"ids": ["a", "b"]}}'))
 
