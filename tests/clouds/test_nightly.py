@@ -58,7 +58,7 @@ def test_a_missing_playbook_turns_it_red_and_is_named(tmp_path: Path) -> None:
     assert done.returncode == 3
     [failure] = ET.parse(junit).getroot().iter("failure")  # noqa: S314 - our own file
     assert "rejoin_postgre.yml" in (failure.attrib.get("message") or "") + (failure.text or "")
-    assert "aws-region-outage.yaml: 6 of 9 phases would run, 1 refusal(s)" in done.stdout
+    assert "aws-region-outage.yaml: 7 of 10 phases would run, 1 refusal(s)" in done.stdout
 
 
 def test_what_is_lacking_is_an_error_when_it_must_not_be(tmp_path: Path) -> None:
