@@ -163,6 +163,9 @@ class ScriptedTerraform:
     def resources(self, workspace: Workspace) -> list[str]:
         return list(self._world.state()["resources"].get(workspace.step, ()))
 
+    def tagged(self, workspace: Workspace, *, provider: str, region: str) -> list[str] | None:
+        return None  # no provider knows tags here
+
     def preview(self, module: str, variables: Mapping[str, Any]) -> TerraformPlan:
         return TerraformPlan(tuple(TerraformChange(name, "terraform_data", ("create",), {}) for name in apps(variables)), "0" * 64)
 
