@@ -11,7 +11,13 @@ from drill.adapters.sms_aliyun_errors import NEVER_LEFT, redact
 from drill.adapters.sms_aliyun_sdk import Account, is_loopback, open_client
 from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 
-VERSIONS: Final[Mapping[str, str]] = {"ecs": "2014-05-26", "slb": "2014-05-15", "rds": "2014-08-15", "tag": "2018-08-28"}
+VERSIONS: Final[Mapping[str, str]] = {
+    "ecs": "2014-05-26",
+    "slb": "2014-05-15",
+    "rds": "2014-08-15",
+    "tag": "2018-08-28",
+    "sts": "2015-04-01",
+}
 _CENTRAL: Final = ("cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "cn-qingdao", "cn-hongkong", "ap-southeast-1")
 """Regions whose load balancers and databases are asked at the product's central address."""
 _TRIES: Final = 4

@@ -35,7 +35,7 @@ def aliyun_rights(needs: Needs) -> list[Right]:
 
 def doctor_rights(needs: Needs) -> Iterator[Right]:
     """What `drill doctor` itself asks; `sts:GetCallerIdentity` needs no right."""
-    looks = ("DescribeAccountAttributes", "DescribeAvailableResource", "DescribeImages", "DescribeRegions")
+    looks = ("DescribeAccountAttributes", "DescribeAvailableResource", "DescribeImages", "DescribeInstanceTypes", "DescribeRegions")
     for site in needs.sites("aliyun"):
         yield Right("Doctor", tuple(f"ecs:{look}" for look in looks), _names_of(site, "ecs", "*"))
 

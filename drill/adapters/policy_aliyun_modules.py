@@ -93,6 +93,7 @@ def built_rights(needs: Needs) -> Iterator[Right]:
         for name in sorted(types & _RAM.keys()):
             held_by, actions = _RAM[name]
             yield Right(f"{about}Roles", tuple(f"ram:{action}" for action in actions.split()), (f"acs:ram:*:*:{held_by}",))
+        yield Right(about, ("tag:ListTagResources",))
         if "alicloud_ram_role" in types:
             only = {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
             yield Right(f"{about}Roles", ("ram:PassRole",), ("acs:ram:*:*:role/drill-*",), only)

@@ -35,8 +35,9 @@ def doctor_rights(needs: Needs) -> Iterator[Right]:
     """What `drill doctor` itself asks; `sts:GetCallerIdentity` needs no right."""
     yield Right("Doctor", ("iam:SimulatePrincipalPolicy",), _ROLES)
     for site in needs.sites("aws"):
-        looks = ("ec2:DescribeImages", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeRegions", "servicequotas:GetServiceQuota")
-        yield Right("Doctor", looks, when=_in(site.region))
+        looks = ("Images", "InstanceTypeOfferings", "InstanceTypes", "Instances", "Regions")
+        quota = ("servicequotas:GetServiceQuota",)
+        yield Right("Doctor", (*(f"ec2:Describe{look}" for look in looks), *quota), when=_in(site.region))
 
 
 def _in(region: str) -> dict[str, dict[str, str]]:
@@ -63,8 +64,12 @@ def _site(needs: Needs, site: Site) -> Iterator[Right]:
         instances = _arns(site, "ec2", "instance/*")
         yield Right(f"Fence{about}", ("ec2:CreateTags", "ec2:DeleteTags"), instances, _tagged(tags_of(site.options), **only))
     if "outage.fis" in kinds:
-        yield Right(f"Experiment{about}", ("fis:GetExperiment", "fis:GetExperimentTemplate"), _arns(site, "fis", "*"))
-        yield Right(f"Experiment{about}", ("fis:StartExperiment",), _arns(site, "fis", "experiment-template/*", "experiment/*"))
+        yield Right(
+            f"Experiment{about}", ("fis:GetExperiment", "fis:GetExperimentTemplate", "fis:ListExperiments"), _arns(site, "fis", "*")
+        )
+        yield Right(
+            f"Experiment{about}", ("fis:StartExperiment", "fis:TagResource"), _arns(site, "fis", "experiment-template/*", "experiment/*")
+        )
         yield Right(f"Experiment{about}", ("fis:StopExperiment",), _arns(site, "fis", "experiment/*"))
 
 
@@ -126,6 +131,7 @@ def _zone(needs: Needs, zone: Zone) -> Iterator[Right]:
     if zone.provider == "route53" and names:
         zones = ("arn:aws:route53:::hostedzone/*",)
         yield Right(about, ("route53:ListHostedZonesByName",))
+        yield Right(about, ("route53:GetChange",), ("arn:aws:route53:::change/*",))
         yield Right(about, ("route53:GetHostedZone", "route53:ListResourceRecordSets"), zones)
         fields = {"route53:ChangeResourceRecordSetsNormalizedRecordNames": names, "route53:ChangeResourceRecordSetsRecordTypes": _TYPES}
         only = {"ForAllValues:StringEquals": {key: list(value) for key, value in fields.items()}}

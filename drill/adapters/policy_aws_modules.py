@@ -79,6 +79,10 @@ _IAM: Final[Mapping[str, tuple[str, str]]] = {
         f"{_PROFILE} TagInstanceProfile",
     ),
 }
+_RESCAN: Final = (
+    "Addresses Instances InternetGateways LaunchTemplates NetworkInterfaces RouteTables SecurityGroups Subnets Tags Volumes Vpcs"
+)
+"""What is looked at for things that a drill made and left."""
 _TAGS_WITH: Final = {"ec2": "CreateTags", _ELB: "AddTags"}
 _RDS_PLAYBOOKS: Final[Mapping[str, str]] = {
     "promote_rds.yml": "PromoteReadReplica",
@@ -108,6 +112,9 @@ def built_rights(needs: Needs) -> Iterator[Right]:
             if kind.make:
                 made = {"StringEquals": here, "Null": {f"{kind.service}:CreateAction": "false"}}
                 yield Right(about, (f"{kind.service}:{_TAGS_WITH[kind.service]}",), when=made)
+        yield Right(about, ("tag:GetResources", *(f"ec2:Describe{look}" for look in _RESCAN.split())), when={"StringEquals": here})
+        yield Right(f"{about}Roles", ("iam:ListRoles",))
+        yield Right(f"{about}Roles", ("iam:ListRoleTags",), ("arn:aws:iam::*:role/drill/*",))
         yield from _roles(about, types)
         yield from _state(about, step.params.get("backend", {}).get("s3"))
 

@@ -1,4 +1,4 @@
-"""Reads which resource types a Terraform module uses, with the modules that it calls."""
+"""Reads which resource types a Terraform module uses, with the modules that it calls, and what its variables are by default."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from drill.model.errors import PreflightFailed
 
 _BLOCK: Final = re.compile(r'^\s*(?:resource|data|ephemeral)\s+"(\w+)"\s+"', re.MULTILINE)
 _MODULE: Final = re.compile(r'^\s*module\s+"[^"]+"\s*\{[^}]*?^\s*source\s*=\s*"([^"]+)"', re.MULTILINE | re.DOTALL)
+_VARIABLE: Final = re.compile(r'^variable\s+"(\w+)"\s*\{(.*?)^\}', re.MULTILINE | re.DOTALL)
+_DEFAULT: Final = re.compile(r'^\s*default\s*=\s*(?:"([^"$]*)"|(\d+))\s*$', re.MULTILINE)
+
+
+def defaults_of(module: Path) -> dict[str, str | int]:
+    """The defaults of its variables that are texts or whole numbers; empty when it cannot be read, which another look says."""
+    try:
+        text = _text(module)
+    except PreflightFailed:
+        return {}
+    found = {name: match for name, body in _VARIABLE.findall(text) if (match := _DEFAULT.search(body))}
+    return {name: int(match[2]) if match[2] else match[1] for name, match in found.items()}
 
 
 def types_of(module: Path) -> tuple[frozenset[str], frozenset[str]]:

@@ -40,6 +40,7 @@ from drill.engine.safety import violations
 from drill.model.errors import DrillError, JournalBroken, PreflightFailed
 from drill.model.plan import Plan
 from drill.settings import EnvironmentSecrets, Settings
+from drill.wiring.doctor_clouds import cloud_looks, data_looks
 from drill.wiring.doctor_stands import Stands
 from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
@@ -61,7 +62,14 @@ def doctor(settings: Settings, path: Path, sets: Sequence[str]) -> list[Advice]:
     Raises: ScenarioInvalid: with every finding; there is nothing to look at then.
     """
     opened = open_scenario(path, sets=sets)
-    looks = (_file(opened), _machine(settings, opened), _record(settings, opened.plan), _fate(settings, opened), _ground(settings, opened))
+    looks = (
+        _file(opened),
+        _machine(settings, opened),
+        _record(settings, opened.plan),
+        _fate(settings, opened),
+        cloud_looks(settings, opened.plan, _secrets(settings, opened.plan)),
+        _ground(settings, opened),
+    )
     return examine([each for group in looks for each in group])
 
 
@@ -193,7 +201,7 @@ def _ground(settings: Settings, opened: Opened) -> list[Examination]:
         if error.code != _NO_GROUND:
             return [Looked("live ground", _raising(error))]
         return [Unlooked("the sandbox is not up: steady state, lag, names and texts were not looked at", "`drill sandbox up` first.")]
-    return [LiveGround(_preflight(here, opened, grounds))]
+    return [*data_looks(opened.plan, grounds.world), LiveGround(_preflight(here, opened, grounds))]
 
 
 def _raising(error: DrillError) -> Callable[[], str]:

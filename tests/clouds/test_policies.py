@@ -158,7 +158,7 @@ def test_what_an_outage_asks_of_alibaba_cloud_is_allowed_and_nothing_else_is() -
 
         assert set(asked) <= allowed
         fence = {"ecs:StartInstances", "ecs:StopInstances", "ecs:TagResources", "ecs:UntagResources"}
-        looks = {f"ecs:Describe{name}" for name in ("AccountAttributes", "AvailableResource", "Images", "Regions")}
+        looks = {f"ecs:Describe{name}" for name in ("AccountAttributes", "AvailableResource", "Images", "InstanceTypes", "Regions")}
         assert allowed - set(asked) <= fence | looks
 
 

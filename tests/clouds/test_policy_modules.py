@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from drill.adapters.policy_aliyun import aliyun_policy
 from drill.adapters.policy_aws import aws_policy
-from drill.adapters.terraform_types import types_of
+from drill.adapters.terraform_types import defaults_of, types_of
 from drill.model.errors import PreflightFailed
 from drill.settings import Settings
 from drill.wiring.doctor_policies import policy
@@ -30,6 +31,15 @@ def test_types_are_read_through_modules_beside_and_sources_elsewhere_are_named(t
     with pytest.raises(PreflightFailed, match="holds no Terraform module") as refusal:
         types_of(tmp_path / "nowhere")
     assert refusal.value.code == "F053"
+
+
+def test_defaults_of_variables_are_read_where_they_are_texts_or_whole_numbers() -> None:
+    found = defaults_of(ROOT / "terraform" / "sites" / "aws")
+
+    assert (found["instance_type"], found["size"]) == ("t3.small", 2)
+    assert "image" not in found
+    assert "clients" not in found
+    assert defaults_of(ROOT / "nowhere") == {}
 
 
 def test_what_a_module_builds_that_no_rights_are_known_for_is_noted(tmp_path: Path) -> None:
@@ -61,6 +71,34 @@ def calls_in(file: Path) -> set[str]:
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 found.add(first.value)
     return found
+
+
+LEVER = "{check: c, primary: primary, standby: standby}"
+
+
+def sent(*names: str) -> set[str]:
+    """Every call of a client in these adapters, as `self._client().call(` and `clients.call("service", "call"`."""
+    text = "".join((ROOT / "drill" / "adapters" / name).read_text(encoding="utf-8") for name in names)
+    found = {*re.findall(r"_client\(\)\.(\w+)\(", text), *re.findall(r'"(describe_\w+|list_\w+|get_\w+|start_\w+|stop_\w+)"', text)}
+    return {name.replace("_", "") for name in found}
+
+
+@pytest.mark.parametrize(
+    ("adapters", "sets"),
+    [
+        (
+            ("dns_route53.py", "dns_route53_health.py"),
+            [f"zones.example.com.levers={{x.example.com: {LEVER}}}"],
+        ),
+        (("tagged_aws.py",), []),
+        (("outage_aws_fis.py",), ["phases.outage.steps.blackhole={outage.fis: {site: primary}}"]),
+    ],
+)
+def test_every_call_in_the_source_of_an_adapter_is_allowed(tmp_path: Path, adapters: tuple[str, ...], sets: list[str]) -> None:
+    granted = policy(settings(tmp_path), ROOT / "scenarios" / f"{AWS}.yaml", sets, "aws").document
+
+    assert sent(*adapters)
+    assert sent(*adapters) <= {action.partition(":")[2].lower() for action in actions_of(granted)}
 
 
 def test_every_call_of_the_managed_databases_playbooks_is_allowed_and_no_other() -> None:
