@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from drill.adapters.outage_aliyun_calls import AliyunCalls, Missing, dig, tag_list, tags_of
-from drill.adapters.outage_swap import Part, State
+from drill.adapters.outage_swap import DATABASE_TAG, Part, State
 from drill.model.effects import Verb
 
 _OPEN: Final[State] = ("running",)
@@ -80,14 +80,14 @@ class Listeners(_Door):
 
 
 class AllowLists(_Door):
-    """The allow-lists of RDS databases that carry all opt-in tags (as Sort). Ids are `database/list`."""
+    """The allow-lists of RDS databases with all opt-in tags and `drill-cut: yes` (as Sort). Ids are `database/list`."""
 
     kind = "allow-list"
     doing = "its allow-list becomes one that lets nobody in"
     spares: Sequence[str] = ("connections to managed databases that are open already",)
 
     def find(self) -> list[Part]:
-        wanted = {**self._here(), "Tags": json.dumps(self._tags)}
+        wanted = {**self._here(), "Tags": json.dumps({**self._tags, **DATABASE_TAG})}
         rows = self._calls.numbered("rds", "DescribeDBInstances", ("Items", "DBInstance"), wanted)
         return [part for row in rows for part in self._lists(row["DBInstanceId"])]
 

@@ -12,11 +12,12 @@ from drill.adapters.outage_aws_groups import Databases, GroupQuarantine, Interfa
 from drill.adapters.outage_aws_machines import RUNNING, STOPPED, Machines
 from drill.adapters.outage_aws_subnets import Subnets
 from drill.adapters.outage_held import Connections
-from drill.adapters.outage_swap import SiteParts, Sort, SwapOutage
+from drill.adapters.outage_swap import DATABASES_SPARED, SiteParts, Sort, SwapOutage
 from drill.model.ports import Ground
 
 Method = Literal["network-acl", "security-group"]
 _ELSEWHERE: Final = (
+    DATABASES_SPARED,
     "caches, queues and the object store of AWS, which are reached beside the site's subnets",
     "resources without the opt-in tags, and those of other accounts",
 )

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags_of
-from drill.adapters.outage_swap import QUARANTINE, Part, State
+from drill.adapters.outage_swap import DATABASE_TAG, QUARANTINE, Part, State
 from drill.model.effects import Verb
 
 _STATEFUL: Final = "connections that are open already: a security group does not end those it has let in"
@@ -167,13 +167,13 @@ class LoadBalancers(_Grouped):
 
 
 class Databases(_Grouped):
-    """The RDS instances that carry all opt-in tags (as Sort). Those of a cluster share its groups and are left to it."""
+    """The RDS instances with all opt-in tags and `drill-cut: yes` (as Sort). Those of a cluster share its groups and are left to it."""
 
     kind = "database"
 
     def find(self) -> list[Part]:
         rows = self._clients.every("rds", "describe_db_instances", "DBInstances")
-        return [part for row in rows if not row.get("DBClusterIdentifier") and self._opted_in(part := self._part(row))]
+        return [part for row in rows if not row.get("DBClusterIdentifier") and self._cuttable(part := self._part(row))]
 
     def read(self, resource: str) -> Part | None:
         try:
@@ -181,6 +181,9 @@ class Databases(_Grouped):
         except Gone:
             return None
         return self._part(rows[0]) if rows else None
+
+    def _cuttable(self, part: Part) -> bool:
+        return self._opted_in(part) and DATABASE_TAG.items() <= part.tags.items()
 
     def swap(self, part: Part, state: State) -> None:
         self._clients.call(

@@ -18,6 +18,10 @@ QUARANTINE: Final = "drill-quarantine"
 """The tag, with the site as its value, of what a drill makes to cut a site off, and removes again."""
 FENCED: Final = "drill-fenced"
 """The tag, with the site as its value, of a machine that a fence keeps stopped."""
+DATABASE_TAG: Final[Mapping[str, str]] = {"drill-cut": "yes"}
+"""The tag, beside the opt-in tags, of managed databases that an outage cuts off itself. A fence changes the same attribute and must find
+it as it was, so a database that the plan fences must not carry it."""
+DATABASES_SPARED: Final = "managed databases without the tag drill-cut: yes, which are left to a fence"
 _AT_ONCE: Final = 8
 _OUTAGE: Final = frozenset({"outage"})
 

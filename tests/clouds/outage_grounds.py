@@ -14,7 +14,7 @@ from drill.adapters.outage_aliyun import AliyunSite, aliyun_outage, aliyun_stop
 from drill.adapters.outage_aliyun_calls import AliyunCalls
 from drill.adapters.outage_aws import AwsSite, Method, aws_outage, aws_stop
 from drill.adapters.outage_aws_client import AwsClients
-from drill.adapters.outage_swap import QUARANTINE
+from drill.adapters.outage_swap import DATABASE_TAG, QUARANTINE
 from drill.adapters.sms_aliyun_sdk import Account
 from drill.model.ports import Outage
 from drill.sandbox.alidns_http import AlidnsServer
@@ -124,7 +124,7 @@ class Aws:
             )
             assert made["LoadBalancers"]
         self.rds.create_db_subnet_group(DBSubnetGroupName="db", DBSubnetGroupDescription="db", SubnetIds=self.subnets)
-        for name, tags in (("orders", OPT_IN), ("spared", {})):
+        for name, tags in (("orders", {**OPT_IN, **DATABASE_TAG}), ("fenced", OPT_IN), ("spared", {})):
             self.rds.create_db_instance(
                 DBInstanceIdentifier=name,
                 DBInstanceClass="db.m5.large",
@@ -253,7 +253,7 @@ class Aliyun:
         self.ecs.add_machine("vpc-1", groups[:1], {"app": "spared"})
         for name, tags in (("lb-shop", OPT_IN), ("lb-spared", {})):
             self.slb.balancers[name] = Balancer(name, dict(tags), {("http", 80): "running", ("tcp", 5432): "stopped"})
-        for name, tags in (("rm-orders", OPT_IN), ("rm-spared", {})):
+        for name, tags in (("rm-orders", {**OPT_IN, **DATABASE_TAG}), ("rm-fenced", OPT_IN), ("rm-spared", {})):
             lists = {"default": "10.0.0.0/8,192.168.1.1", "apps": "127.0.0.1", "hdm_security_ips": "100.104.0.0/16"}
             self.rds.databases[name] = Database(name, dict(tags), lists)
 

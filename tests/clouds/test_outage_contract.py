@@ -194,6 +194,16 @@ def test_without_a_snapshot_nothing_is_cut_and_nothing_is_given_back(ground: Clo
     assert ground.calls.made == []
 
 
+def test_a_managed_database_is_cut_only_where_a_tag_says_that_no_fence_will_want_it(grouped: CloudGround) -> None:
+    outage = grouped.outage()
+
+    cut = " ".join(outage.isolate("primary", written(outage))["cut"])
+
+    assert "orders" in cut
+    assert "fenced" not in cut
+    assert "spared" not in cut
+
+
 def test_what_goes_on_is_said(ground: CloudGround) -> None:
     outage = ground.outage()
 
