@@ -13,7 +13,7 @@ import psycopg
 from drill.adapters.outage_swap import FENCED, Part, Sort, State
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
-from drill.model.ports import Ground
+from drill.model.ports import DatabaseAccess, Ground
 
 ROLE: Final[Mapping[str, str]] = {"drill-role": "database"}
 """The tag, beside the opt-in tags, of the machines that a site's database runs on."""
@@ -152,17 +152,22 @@ class MachineFence:
         raise Fatal(what, code="A210", fix="Do not promote; see whether an untagged machine runs it, or a proxy answers.")
 
     def _refuse_two_primaries(self, site: str) -> None:
-        for rival in self._rivals:
-            if rival != site and self._takes_writes(rival):
-                what = f"{rival} is writable: with {site} started there could be two primaries."
-                fix = f"Let {site} rejoin as a replica. If its database does not start at boot, say so in the site: starts_at_boot: false."
-                raise Fatal(what, code="A211", fix=fix)
+        rival = writable_rival(self._ground, self._rivals, site)
+        if rival is not None:
+            what = f"{rival} is writable: with {site} started there could be two primaries."
+            fix = f"Let {site} rejoin as a replica. If its database does not start at boot, say so in the site: starts_at_boot: false."
+            raise Fatal(what, code="A211", fix=fix)
 
-    def _takes_writes(self, site: str) -> bool:
-        """A site that does not answer may take writes: it counts as writable."""
-        try:
-            with psycopg.connect(f"{self._ground.database(site).conninfo()} connect_timeout=3", autocommit=True) as connection:
-                row = connection.execute("select pg_is_in_recovery()").fetchone()
-        except psycopg.Error:
-            return True
-        return row is None or not row[0]
+
+def writable_rival(ground: Ground, rivals: Sequence[str], site: str) -> str | None:
+    """The first other site whose database takes writes. One that does not answer may take them: it counts as writable."""
+    return next((rival for rival in rivals if rival != site and _takes_writes(ground.database(rival))), None)
+
+
+def _takes_writes(access: DatabaseAccess) -> bool:
+    try:
+        with psycopg.connect(f"{access.conninfo()} connect_timeout=3", autocommit=True) as connection:
+            row = connection.execute("select pg_is_in_recovery()").fetchone()
+    except psycopg.Error:
+        return True
+    return row is None or not row[0]
