@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drill.engine.attempt import StepRunner
+from drill.engine.lifetimes import Lifetimes
 from drill.engine.safety import unsafe_effects
 from drill.model.effects import Effect, Outputs
 from drill.model.errors import DrillError, PreflightFailed, UnsafePlan
@@ -152,13 +153,15 @@ class Preflight:
     def _steps(self) -> Iterable[Check]:
         effects: dict[str, list[Effect]] = {}
         foreseen: dict[str, Outputs] = {}
-        for planned in (step for phase in self._plan.phases for step in phase.steps):
+        lifetimes = Lifetimes()
+        for phase, planned in [(row, step) for row in self._plan.phases for step in row.steps]:
             step = self._runner.kinds[planned.kind]
             try:
                 params = self._runner.resolve(planned, foreseen)
-                trouble = step.ready(params, self._world)
+                trouble = [*step.ready(params, self._world), *lifetimes.trouble(phase, step.stale(params, self._world))]
                 effects[planned.id] = step.preview(params, self._world)
                 foreseen[planned.id] = step.foresee(params, self._world)
+                lifetimes.note(effects[planned.id], foreseen[planned.id])
             except DrillError as error:
                 if error.code != "A201" or not _waits_for_outputs(planned.params):  # else nobody can know its parameters yet
                     yield Check(f"step {planned.id}", ok=False, detail=error.what, fix=error.fix)

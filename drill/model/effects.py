@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -29,6 +30,16 @@ class Verb(StrEnum):
     STOP = "stop"
     SEND = "send"
     READ = "read"
+
+
+@dataclass(frozen=True)
+class Stale:
+    """How long users may go on finding a name at its old place once it has moved: the life of the answers that are out."""
+
+    name: str
+    for_s: float
+    limit_s: float | None = None
+    """What the step itself allows; else the budget of its phase holds."""
 
 
 class Effect(BaseModel):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from drill.model.effects import Effect, Outputs, Resume
+from drill.model.effects import Effect, Outputs, Resume, Stale
 from drill.model.errors import Fatal
 from drill.model.ports import Attempt, World
 
@@ -56,6 +56,10 @@ class Step(ABC, Generic[P]):
     def ready(self, params: P, world: World) -> list[str]:
         """What stands in the way of this step, seen before the drill touches anything; read-only. Empty: nothing."""
         return []
+
+    def stale(self, params: P, world: World) -> Stale | None:
+        """What users may keep of a name that this step moves, as it is now; read-only. None: it moves none, or waits that out itself."""
+        return None
 
     def leftovers(self, params: P, world: World, drill: str, step: str) -> list[str]:
         """What of this step's effect is still there, by a second look at the end of the drill. Empty: nothing."""

@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from drill.model.dns_spread import (
-    TTL_LIMIT_S,
     Change,
     agreement_of,
     dissent,
@@ -25,7 +24,7 @@ from drill.model.dns_spread import (
     watch,
 )
 from drill.model.durations import Duration, format_duration
-from drill.model.effects import Effect, Outputs, Verb
+from drill.model.effects import Effect, Outputs, Stale, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import Attempt, NameFacts, RecordSet, World
 from drill.steps.base import Params, Step
@@ -65,7 +64,7 @@ class DnsSwitchParams(Params):
     every: Annotated[Duration, Field(gt=0)] = 0.2
     window: Annotated[
         Duration | None,
-        Field(gt=0, description=f"The longest life of the present answer that the traffic phase can wait out (default {TTL_LIMIT_S}s)."),
+        Field(gt=0, description="The longest life of the present answer that the drill can wait out (else the budget of the phase)."),
     ] = None
     lower_ttl_first: Annotated[
         bool,
@@ -88,7 +87,7 @@ class DnsSwitch(Step[DnsSwitchParams]):
 
     def ready(self, params: DnsSwitchParams, world: World) -> list[str]:
         present = world.dns.read(params.name, _type_of(_wanted_values(params, world), params) or "A")
-        faults = (_long_lived(present, params), _misplaced(params, world, present), _too_short(params, world.dns.facts(params.name)))
+        faults = (_misplaced(params, world, present), _too_short(params, world.dns.facts(params.name)))
         trouble = [f"{params.name} {fault}" for fault in faults if fault]
         agreement = agreement_of(1, params.every, _READY_S)
         servers = world.dns.servers(params.name)
@@ -96,6 +95,12 @@ class DnsSwitch(Step[DnsSwitchParams]):
         if not seen.settled:
             trouble.append(f"not every server of {params.name} answers {', '.join(present.values)}: {dissent(seen)}")
         return trouble
+
+    def stale(self, params: DnsSwitchParams, world: World) -> Stale | None:
+        if params.lower_ttl_first:
+            return None
+        present = world.dns.read(params.name, _type_of(_wanted_values(params, world), params) or "A")
+        return Stale(params.name, float(present.ttl_s), params.window)
 
     def preview(self, params: DnsSwitchParams, world: World) -> list[Effect]:
         wanted = _wanted_values(params, world)
@@ -232,15 +237,6 @@ def _kind_of(value: str) -> str | None:
 
 def _same(present: RecordSet, values: tuple[str, ...], ttl_s: float) -> bool:
     return set(present.values) == set(values) and present.ttl_s == ttl_s
-
-
-def _long_lived(present: RecordSet, params: DnsSwitchParams) -> str:
-    """What is wrong with a name that users would go on finding at the lost site; empty when nothing is."""
-    limit_s = params.window or TTL_LIMIT_S
-    if present.ttl_s <= limit_s or params.lower_ttl_first:
-        return ""
-    limit = format_duration(limit_s)
-    return f"has a TTL of {format_duration(present.ttl_s)}: lower it to at most {limit}, and let the old one pass, before the drill"
 
 
 def _too_short(params: DnsSwitchParams, facts: NameFacts) -> str:

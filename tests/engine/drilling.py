@@ -14,7 +14,7 @@ from drill.engine.desk import Desk
 from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.acknowledgement import Judgement
-from drill.model.effects import Effect, Outputs, Resume
+from drill.model.effects import Effect, Outputs, Resume, Stale
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Canary, Contact, Gate, Limits, Mode, Objectives, Plan, PlannedPhase, PlannedStep, Site, Text
 from drill.model.ports import Attempt, InboundMessage, Journal, World
@@ -101,6 +101,7 @@ class ScriptedStep:
         self.given: list[Any] = []
         self.undone: list[tuple[str, Mapping[str, Any]]] = []
         self.trouble: list[str] = []
+        self.kept: Stale | None = None
         self.effects: list[Effect] = []
         self.left: list[str] | Exception = []
         self.foreseen: dict[str, Any] = {}
@@ -108,6 +109,9 @@ class ScriptedStep:
 
     def ready(self, params: ScriptedParams, world: World) -> list[str]:
         return self.trouble
+
+    def stale(self, params: ScriptedParams, world: World) -> Stale | None:
+        return self.kept
 
     def preview(self, params: ScriptedParams, world: World) -> list[Effect]:
         return self.effects

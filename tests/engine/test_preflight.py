@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drill.engine.preflight import Check, Preflight, healthy
-from drill.model.effects import Effect, Verb
+from drill.model.effects import Effect, Stale, Verb
 from drill.model.events import Kind
 from drill.model.plan import Limits
 from tests.engine.drilling import NUMBERS, Stage, gate_of, phase_of, plan_of, step_of
@@ -103,6 +103,17 @@ def test_a_step_is_looked_at_with_what_earlier_steps_are_foreseen_to_put_out() -
 
     assert check.detail == "the name is kept for an hour"
     assert drill.step.given == []
+
+
+def test_a_name_that_users_keep_longer_than_the_traffic_phase_lasts_stops_the_drill() -> None:
+    drill = stage()
+    drill.step.kept = Stale("shop.example.com", 86400)
+
+    check = look(drill)["step a.x"]
+
+    assert not check.ok
+    assert "shop.example.com has a TTL of 1d" in check.detail
+    assert "dns.lower_ttl" in check.detail
 
 
 def test_a_step_whose_parameters_cannot_be_filled_in_is_a_failed_check() -> None:

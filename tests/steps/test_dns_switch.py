@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from drill.model.effects import Stale
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import RecordSet, World
 from drill.steps.base import registry
@@ -68,16 +69,14 @@ def test_a_name_that_is_in_its_place_and_answered_everywhere_is_ready() -> None:
     assert DnsSwitch().ready(params(), Ground().world) == []
 
 
-def test_a_name_that_resolvers_keep_too_long_is_not_ready() -> None:
-    (trouble,) = DnsSwitch().ready(params(), Ground(ttl_s=86400).world)
-
-    assert trouble.startswith("shop.drill.test has a TTL of 1d")
+def test_a_switch_says_how_long_resolvers_keep_the_name_where_it_was() -> None:
+    assert DnsSwitch().stale(params(), Ground(ttl_s=86400).world) == Stale(NAME, 86400.0)
 
 
 def test_everything_that_stands_in_the_way_is_said_at_once() -> None:
-    trouble = DnsSwitch().ready(params(), Ground(present=["127.0.9.9"], ttl_s=86400, lagging=["127.0.0.1:53"]).world)
+    trouble = DnsSwitch().ready(params(), Ground(present=["127.0.9.9"], lagging=["127.0.0.1:53"]).world)
 
-    assert [any(word in line for line in trouble) for word in ("TTL", "belongs to 'primary'", "not every server")] == [True] * 3
+    assert [any(word in line for line in trouble) for word in ("belongs to 'primary'", "not every server")] == [True] * 2
 
 
 def test_looking_whether_it_is_ready_changes_nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from drill.model.dns_spread import endpoint
+from drill.model.effects import Stale
 from drill.model.errors import Retryable
 from drill.model.ports import NameFacts, RecordSet, World
 from drill.steps.dns_switch import DnsSwitch, DnsSwitchParams
@@ -30,17 +31,12 @@ def params(**changes: Any) -> DnsSwitchParams:
     return DnsSwitchParams.model_validate({"name": NAME, "to": "standby", "ttl": "5s"} | changes)
 
 
-def test_a_live_ttl_longer_than_the_traffic_phase_can_wait_is_refused() -> None:
-    (trouble,) = DnsSwitch().ready(params(window="1m"), Ground(ttl_s=61).world)
-
-    assert "lower it to at most 1m" in trouble
+def test_a_window_of_its_own_goes_with_what_users_may_keep() -> None:
+    assert DnsSwitch().stale(params(window="1m"), Ground(ttl_s=61).world) == Stale(NAME, 61.0, 60.0)
 
 
-def test_a_live_ttl_within_the_window_is_ready_even_beyond_the_usual_limit() -> None:
-    assert DnsSwitch().ready(params(window="20m"), Ground(ttl_s=900).world) == []
-
-
-def test_a_live_ttl_that_will_be_lowered_first_is_ready() -> None:
+def test_a_live_ttl_that_will_be_waited_out_leaves_nothing_stale() -> None:
+    assert DnsSwitch().stale(params(lower_ttl_first=True), Ground(ttl_s=86400).world) is None
     assert DnsSwitch().ready(params(lower_ttl_first=True), Ground(ttl_s=86400).world) == []
 
 
