@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.fakes import FakeAttempt, FakeClock, FakeGround, fake_world
 
 REGION = "ap-southeast-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "testing-key-id", "AWS_SECRET_ACCESS_KEY": "testing-secret"}
-TAGS = {"drill-id": "d1", "drill-step": "phase.step"}
+TAGS = {"drill-id": FakeAttempt.drill, "drill-step": "phase.step"}
 
 
 @pytest.fixture
@@ -87,19 +88,27 @@ def params(cloud: str, **more: Any) -> TerraformApplyParams:
 
 
 @pytest.mark.sweep
-def test_the_module_is_planned_applied_destroyed_and_proved_gone(place: World, cloud: str) -> None:
-    attempt, asked = FakeAttempt(), params(cloud, variables={"secrets": ["arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:app"]})
+def test_the_module_is_planned_applied_destroyed_and_proved_gone_and_keeps_what_was_taken_over(place: World, cloud: str) -> None:
+    secrets = ["arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:app"]
+    attempt, asked = FakeAttempt(), params(cloud, variables={"port": 443, "secrets": secrets})
 
     effects = TerraformApply().preview(asked, place)
     outputs = TerraformApply().run(asked, place, attempt)
     there = tagged_in_aws(clients(cloud), TAGS)
+    tagging = clients(cloud).of("ec2")
+    tagging.create_tags(Resources=[outputs["instance_ids"][0]], Tags=[{"Key": "drill-id", "Value": "another"}])
+    with pytest.raises(Fatal, match=r"aws_instance\.app\[0\]: it would delete what carries drill-id = 'another' \[own\]"):
+        TerraformDestroy().run(TerraformDestroyParams(of=attempt.step), place, attempt)
+    drifted = place.terraform.plan(asked.workspace(attempt.drill, attempt.step)).drift
+    tagging.create_tags(Resources=[outputs["instance_ids"][0]], Tags=[{"Key": "drill-id", "Value": attempt.drill}])
     gone = TerraformDestroy().run(TerraformDestroyParams(of=attempt.step), place, attempt)
 
+    assert ("aws_instance.app[0]", "update") in drifted
     ours = {"drill": "allowed", "drill-id": "preview", "drill-step": "preview"}
     assert all(ours.items() <= effect.tags.items() for effect in effects if effect.tags)
     assert {effect.target for effect in effects} >= {"standby/aws_instance.app[0]", "standby/aws_lb.site", "standby/policy"}
     assert (len(outputs["instance_ids"]), len(outputs["addresses"])) == (2, 2)
-    assert outputs["health_url"].endswith(":80/health")
+    assert re.fullmatch(r"https://.*:443/health", outputs["health_url"])
     assert {*outputs["instance_ids"]} <= {*there}
     assert [name for name in there if ":role/drill/" in name]
     assert (gone["destroyed"], gone["count"]) == (outputs["created"], outputs["count"])

@@ -1,9 +1,10 @@
 # Capacity of a standby site on Alibaba Cloud: app servers in two zones behind a load balancer with a fixed address.
 
 locals {
-  tags  = merge(var.tags, { drill-id = var.drill, drill-step = var.step })
-  name  = "drill-${substr(sha256("${var.drill}/${var.step}"), 0, 10)}"
-  zones = slice(sort(data.alicloud_zones.here.ids), 0, 2)
+  scheme = var.port == 443 ? "https" : "http"
+  tags   = merge(var.tags, { drill-id = var.drill, drill-step = var.step })
+  name   = "drill-${substr(sha256("${var.drill}/${var.step}"), 0, 10)}"
+  zones  = slice(sort(data.alicloud_zones.here.ids), 0, 2)
 }
 
 # Zones that have the machine type in stock.
@@ -99,8 +100,8 @@ resource "alicloud_slb_listener" "app" {
   frontend_port             = var.port
   backend_port              = var.port
   bandwidth                 = -1
-  health_check_type         = "http"
-  health_check_uri          = var.health_path
+  health_check_type         = local.scheme == "http" ? "http" : "tcp" # a load balancer of this kind asks no path over TLS
+  health_check_uri          = local.scheme == "http" ? var.health_path : null
   health_check_connect_port = var.port
   health_check_interval     = 2
   healthy_threshold         = 2

@@ -9,12 +9,12 @@ output "addresses" {
 
 output "endpoints" {
   description = "URLs of the site's entrances."
-  value       = ["http://${alicloud_slb_load_balancer.site.address}:${var.port}"]
+  value       = ["${local.scheme}://${alicloud_slb_load_balancer.site.address}:${var.port}"]
 }
 
 output "health_url" {
   description = "URL that tells whether the site is healthy."
-  value       = "http://${alicloud_slb_load_balancer.site.address}:${var.port}${var.health_path}"
+  value       = "${local.scheme}://${alicloud_slb_load_balancer.site.address}:${var.port}${var.health_path}"
 }
 
 output "instance_ids" {

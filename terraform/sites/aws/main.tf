@@ -1,9 +1,10 @@
 # Capacity of a standby site on AWS: app servers in two zones behind a network load balancer with fixed addresses.
 
 locals {
-  tags  = merge(var.tags, { drill-id = var.drill, drill-step = var.step })
-  name  = "drill-${substr(sha256("${var.drill}/${var.step}"), 0, 10)}"
-  zones = slice(sort(data.aws_availability_zones.here.names), 0, 2)
+  scheme = var.port == 443 ? "https" : "http"
+  tags   = merge(var.tags, { drill-id = var.drill, drill-step = var.step })
+  name   = "drill-${substr(sha256("${var.drill}/${var.step}"), 0, 10)}"
+  zones  = slice(sort(data.aws_availability_zones.here.names), 0, 2)
 }
 
 data "aws_availability_zones" "here" {
@@ -136,7 +137,7 @@ resource "aws_lb_target_group" "app" {
   deregistration_delay = 10
 
   health_check {
-    protocol = "HTTP"
+    protocol = upper(local.scheme)
     path     = var.health_path
     interval = 10
   }

@@ -9,12 +9,12 @@ output "addresses" {
 
 output "endpoints" {
   description = "URLs of the site's entrances."
-  value       = ["http://${aws_lb.site.dns_name}:${var.port}"]
+  value       = ["${local.scheme}://${aws_lb.site.dns_name}:${var.port}"]
 }
 
 output "health_url" {
   description = "URL that tells whether the site is healthy."
-  value       = "http://${aws_lb.site.dns_name}:${var.port}${var.health_path}"
+  value       = "${local.scheme}://${aws_lb.site.dns_name}:${var.port}${var.health_path}"
 }
 
 output "instance_ids" {
