@@ -64,6 +64,9 @@ class DatabaseForm(Form):
     starts_at_boot: bool = Field(
         default=True, description="Whether it takes writes as soon as its machine starts; false: a playbook starts it."
     )
+    managed: Literal["rds", "aliyun_rds"] | None = Field(
+        default=None, description="The provider's managed database, fenced by fence_rds.yml or fence_aliyun_rds.yml; else its machines are."
+    )
     sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = None
 
 

@@ -7,9 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from drill.model.plan import Plan, Site
-from drill.model.ports import Fence, Ground, Outage
+from drill.model.ports import Ansible, Fence, Ground, Outage
 from drill.model.scenario_sites import tags_of
 from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint
+from drill.wiring.routed import RoutedFence
 
 if TYPE_CHECKING:
     from drill.adapters.outage_aliyun import AliyunSite
@@ -42,22 +43,32 @@ def aliyun_outages(sites: list[Site], *, cap: int) -> tuple[Outage, dict[str, Ou
     return aliyun_outage(made, aliyun_calls), {"stop": aliyun_stop(made, aliyun_calls)}
 
 
-def aws_fences(plan: Plan, ground: Ground) -> Fence:
-    """How databases on AWS's machines are fenced."""
+def aws_fences(plan: Plan, ansible: Ansible, ground: Ground) -> Fence:
+    """How databases on AWS are fenced: those on machines, and managed ones."""
     from drill.adapters.outage_aws import aws_fence
 
     made = {site.id: _aws_site(site, plan.limits.max_changes) for site in plan.sites if site.provider == "aws" and tags_of(site.options)}
-    return aws_fence(made, ground, _rivals(plan), aws_clients)
+    return _managed_too(plan, "aws", aws_fence(made, ground, _rivals(plan), aws_clients), ansible=ansible, ground=ground)
 
 
-def aliyun_fences(plan: Plan, ground: Ground) -> Fence:
-    """How databases on Alibaba Cloud's machines are fenced."""
+def aliyun_fences(plan: Plan, ansible: Ansible, ground: Ground) -> Fence:
+    """How databases on Alibaba Cloud are fenced: those on machines, and managed ones."""
     from drill.adapters.outage_aliyun import aliyun_fence
 
     made = {
         site.id: _aliyun_site(site, plan.limits.max_changes) for site in plan.sites if site.provider == "aliyun" and tags_of(site.options)
     }
-    return aliyun_fence(made, ground, _rivals(plan), aliyun_calls)
+    return _managed_too(plan, "aliyun", aliyun_fence(made, ground, _rivals(plan), aliyun_calls), ansible=ansible, ground=ground)
+
+
+def _managed_too(plan: Plan, provider: str, machines: Fence, *, ansible: Ansible, ground: Ground) -> Fence:
+    from drill.adapters.fence_machines import writable_rival
+    from drill.adapters.fence_managed import ManagedFence
+
+    sites = [site for site in plan.sites if site.provider == provider]
+    engines = {site.id: engine for site in sites if (engine := site.options.get("database", {}).get("managed"))}
+    managed = ManagedFence(engines, ansible, ground, lambda site: writable_rival(ground, _rivals(plan), site))
+    return RoutedFence({site.id: managed if site.id in engines else machines for site in sites})
 
 
 def _rivals(plan: Plan) -> list[str]:

@@ -97,14 +97,14 @@ def _aws(made_of: Ingredients) -> SiteRoles:
     from drill.wiring.cloud_roles import aws_fences, aws_outages
 
     outage, ways = aws_outages(made_of.sites("aws"), cap=made_of.plan.limits.max_changes)
-    return SiteRoles(outage, aws_fences(made_of.plan, made_of.ground), ways)
+    return SiteRoles(outage, aws_fences(made_of.plan, made_of.ansible, made_of.ground), ways)
 
 
 def _aliyun(made_of: Ingredients) -> SiteRoles:
     from drill.wiring.cloud_roles import aliyun_fences, aliyun_outages
 
     outage, ways = aliyun_outages(made_of.sites("aliyun"), cap=made_of.plan.limits.max_changes)
-    return SiteRoles(outage, aliyun_fences(made_of.plan, made_of.ground), ways)
+    return SiteRoles(outage, aliyun_fences(made_of.plan, made_of.ansible, made_of.ground), ways)
 
 
 def _hosts(made_of: Ingredients) -> SiteRoles:
