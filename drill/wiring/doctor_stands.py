@@ -58,8 +58,12 @@ class Stands:
 
         Raises: UsageError: DRILL_STANDS says it wrongly (U049). PreflightFailed: an endpoint may not be used (F045).
         """
-        found = [self._worker(), self._journal(), *self._states(), *self._named(), *self._answers(), *self._names()]
+        found = [*self.of_the_engine(), *self._states(), *self._named(), *self._answers(), *self._names()]
         return [stand for stand in found if stand.region or not stand.where.endswith(_HERE) or stand.what == "worker"]
+
+    def of_the_engine(self) -> list[Stand]:
+        """What the engine itself is: without it no drill goes on. Raises: UsageError: as `all`."""
+        return [self._worker(), self._journal()]
 
     @cached_property
     def _said(self) -> Mapping[str, Place]:

@@ -26,6 +26,7 @@ from drill.model.plan import Mode, Plan
 from drill.steps.base import registry
 from drill.wiring.dead_men import EngineLife
 from drill.wiring.desks import people_of
+from drill.wiring.doctor_fates import refuse_shared_fate
 from drill.wiring.endpoints import emulated
 from drill.wiring.guarding import guards_of
 from drill.wiring.hearing import Hearing, hear, open_door
@@ -176,11 +177,13 @@ def man(
     """Take the drill in this process: lease first, then ground, token, observer. Used by `drill run` and by workers alike.
 
     A drill that had not begun and may not begin is ended as refused.
-    Raises: PreflightFailed: the site is another drill's (F051), or the ground cannot be made ready.
+    Raises: PreflightFailed: the site is another drill's (F051), this engine would go with the region (F052), or the ground is not ready.
     """
     lease = SiteLease(records, drill, plan)
     try:
         lease.take()
+        if not records.progress(drill).started:  # once it has begun, whoever can must bring it to its end
+            refuse_shared_fate(records.settings, plan)
         grounds = open_grounds(records.settings, plan, drill=drill, say=say, phone=phone)
         door = open_door(records, plan, grounds)
     except PreflightFailed as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from drill.adapters.doctor_places import Place
 from drill.engine.doctor import Advice, examine
 from drill.engine.doctor_fate import SharedFate, Stand, lost_sites
-from drill.model.errors import UsageError
+from drill.model.errors import PreflightFailed, UsageError
 from drill.settings import Settings
+from drill.wiring.doctor_fates import refuse_shared_fate
 from drill.wiring.doctor_stands import Stands, stands_said
 from drill.wiring.scenarios import open_scenario
 from tests.fakes import FakeSecrets
@@ -154,6 +156,48 @@ def test_a_plan_that_takes_less_than_a_region_away_shares_no_fate(tmp_path: Path
 
     assert lost_sites(opened.plan, opened.kinds) == []
     assert [row.level for row in fates(tmp_path, name).values()] == ["ok"]
+
+
+@pytest.fixture
+def real_clouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable leads to an emulator."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_ENDPOINT_URL", "ALIBABA_ENDPOINT_")):
+            monkeypatch.delenv(name)
+
+
+def refused_from(tmp_path: Path, machine: Place | None) -> str:
+    """What a drill that starts on a machine there is refused with."""
+    plan = open_scenario(SCENARIOS / f"{WITHIN_AWS}.yaml", sets=()).plan
+    try:
+        refuse_shared_fate(settings(tmp_path), plan, lambda: machine)
+    except PreflightFailed as error:
+        return f"{error.code} {error.what}"
+    return ""
+
+
+@pytest.mark.usefixtures("real_clouds")
+def test_a_live_drill_does_not_start_from_the_region_that_it_takes_away(tmp_path: Path) -> None:
+    refusal = refused_from(tmp_path, SINGAPORE)
+
+    assert refusal.startswith("F052 worker: this machine stands in aws ap-southeast-1")
+    assert "; journal: " in refusal
+    assert refused_from(tmp_path, TOKYO) == ""
+    assert refused_from(tmp_path, None) == ""
+
+
+@pytest.mark.usefixtures("real_clouds")
+def test_a_journal_in_the_region_is_refused_wherever_the_worker_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRILL_STANDS", "worker=own,journal=aws/ap-southeast-1")
+
+    assert refused_from(tmp_path, None).startswith("F052 journal: ")
+
+
+@pytest.mark.usefixtures("real_clouds")
+def test_emulated_clouds_lose_no_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    assert refused_from(tmp_path, SINGAPORE) == ""
 
 
 def test_nothing_is_looked_for_when_no_region_is_lost() -> None:
