@@ -23,6 +23,7 @@ KEY = TsigKey("drill", base64.b64encode(b"a secret of thirty-two bytes ...").dec
 NARROW_KEY = TsigKey("narrow", base64.b64encode(b"another secret of thirty-two by.").decode())
 """May change `narrow.drill.test` only."""
 _START_S = 30.0
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,33 @@ class NameServer:
 def running(kind: str, directory: Path, names: Mapping[str, Sequence[str]]) -> Iterator[NameServer]:
     """Start a server whose zone holds these A records with TTL 1; end it by its pid."""
     tree = unpacked("bind9", "knot")
-    port = _free_port()
     directory.chmod(0o755)
     _write_zone(directory / "zone", names)
-    command = {"bind": _bind, "knot": _knot}[kind](tree, directory, port)
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=tree.environment, stdout=log, stderr=log, cwd=directory)
+    process, port = _started(kind, tree, directory)
     try:
-        _wait(process, port, directory / "log")
         yield NameServer(kind, ("127.0.0.1", port))
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def _started(kind: str, tree: Unpacked, directory: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A server that answers, and its port; tried again when somebody else was quicker to take the port."""
+    for left in reversed(range(_TRIES)):
+        port = _free_port()
+        command = {"bind": _bind, "knot": _knot}[kind](tree, directory, port)
+        with (directory / "log").open("wb") as log:
+            process = subprocess.Popen(command, env=tree.environment, stdout=log, stderr=log, cwd=directory)
+        try:
+            _wait(process, port, directory / "log")
+        except AssertionError:
+            process.kill()
+            process.wait(timeout=20)
+            if not left:
+                raise
+        else:
+            return process, port
+    raise AssertionError("the last try returns or raises")
 
 
 def _write_zone(path: Path, names: Mapping[str, Sequence[str]]) -> None:
