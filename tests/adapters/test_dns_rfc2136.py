@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,6 +57,19 @@ def test_a_key_that_does_not_fit_is_told_as_one_and_changes_nothing(server: Name
 
     assert caught.value.code == "A224"
     assert KEY.secret not in str(caught.value)
+    assert server.dns().read(name) == before
+
+
+def test_a_clock_that_is_an_hour_off_is_told_as_one(server: NameServer, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = server.dns().read(name)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+
+    with pytest.raises(Fatal, match="clocks") as caught:
+        server.dns().swap(before, to_standby(before))
+
+    monkeypatch.undo()
+    assert caught.value.code == "A224"
     assert server.dns().read(name) == before
 
 
