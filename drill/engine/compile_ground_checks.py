@@ -10,6 +10,7 @@ from drill.model.problem import Problem, did_you_mean
 from drill.model.scenario_sites import CLOUDS, SiteProvider
 from drill.steps.base import Step
 
+_LOSING: Final = frozenset({"outage", "promote"})
 _TOUCHING: Final = frozenset({"outage", "fence"})
 
 
@@ -22,6 +23,13 @@ def ground_problems(data: Mapping[str, Any], seen: Outline, kinds: Mapping[str, 
         provider = site.get("provider")
         if isinstance(provider, str) and provider and provider not in known:
             yield Problem(("sites", name, "provider"), "S044", f"there is no provider '{provider}'.", did_you_mean(provider, known))
+    objectives = data.get("objectives")
+    if isinstance(objectives, Mapping) and objectives.get("rto_binds") == "none":
+        for step in seen.steps():
+            if step.kind in kinds and kinds[step.kind].marks & _LOSING:
+                what = f"'{step.id}' takes something away, so its recovery has to be judged."
+                yield Problem(("objectives", "rto_binds"), "S047", what, "Write user or accepted, or drop the step.")
+                break
     touched = {str(step.params.get("site")): step.id for step in seen.steps() if step.kind in kinds and kinds[step.kind].marks & _TOUCHING}
     for name, step_id in touched.items():
         site = written.get(name, {})

@@ -29,7 +29,7 @@ from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Auditor, GuardRunner, Messenger, Secrets, World
 from drill.model.report import Report
-from drill.model.verdict import exit_code_for
+from drill.model.verdict import finished_code
 from drill.steps.base import Step
 
 _HOLD_POLL_S = 0.1
@@ -274,7 +274,7 @@ class DrillCrew:
             declined = self._recorder.look(lambda progress: any(gate.state == "declined" for gate in progress.gates.values()))
             return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
         report = self._hooks.publish()
-        return self._end("finished", exit_code_for("finished", rto=report.rto, rpo=report.rpo, left=left), left=left)
+        return self._end("finished", finished_code(report, self._plan.objectives, left), left=left)
 
     def _end(self, outcome: str, exit_code: int, *, left: Sequence[str], reason: str = "", ground_gone: bool = False) -> Result:
         self._hooks.stop_observer()

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drill.model.report import Report
+from drill.model.verdict import nothing_judged
 
 _ENDINGS: Mapping[str, Mapping[str, str]] = {
     "declined": {"en": "not started", "zh": "未开始"},
     "aborted": {"en": "aborted", "zh": "已中止"},
     "met": {"en": "RTO met", "zh": "达标"},
     "missed": {"en": "RTO missed", "zh": "未达标"},
+    "done": {"en": "as planned", "zh": "按计划完成"},
     "unmeasured": {"en": "unmeasured", "zh": "未测得"},
 }
 
 
 def result_words(report: Report, language: str) -> Mapping[str, str]:
     """The words of the last text, by their names in its template. `language` is `en` or `zh`."""
-    ending = {True: "met", False: "missed", None: "unmeasured"}[report.rto.met]
+    ending = "done" if nothing_judged(report) else {True: "met", False: "missed", None: "unmeasured"}[report.rto.met]
     return {
         "outcome": _ENDINGS[report.outcome if report.outcome in _ENDINGS else ending][language],
         "rta": _seconds(report.rto.actual_s, language),

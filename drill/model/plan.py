@@ -48,7 +48,7 @@ class Objectives(Frozen):
 
     rto_s: float
     rpo_s: float
-    rto_binds: Literal["user", "accepted"] = "user"
+    rto_binds: Literal["user", "accepted", "none"] = "user"
 
 
 class Site(Frozen):

@@ -184,7 +184,7 @@ def _words_gap(gap_ms: int) -> Label:
 
 def _bound(timeline: Timeline, asked: Mapping[str, Question], row: Recovery) -> Recovery:
     """Under `objectives.rto_binds: accepted` the recovery ends when people accepted it: the last gate of the drill part was answered."""
-    if timeline.plan.objectives.rto_binds == "user" or row.actual_ms is None or row.window is None:
+    if timeline.plan.objectives.rto_binds != "accepted" or row.actual_ms is None or row.window is None:
         return row
     gates = [phase.gate for phase in timeline.plan.phases if phase.gate]
     question = asked.get(gates[-1]) if gates else None

@@ -33,8 +33,8 @@ class ObjectivesForm(Form):
 
     rto: Span
     rpo: Duration
-    rto_binds: Literal["user", "accepted"] = "user"
-    """What the RTO ends with: the users' first good sample, or the business's acceptance."""
+    rto_binds: Literal["user", "accepted", "none"] = "user"
+    """What the RTO ends with: the users' first good sample, or the business's acceptance; none: nothing is lost, and nothing is judged."""
 
 
 class ProbeForm(Form):

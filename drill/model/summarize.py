@@ -25,7 +25,7 @@ from drill.model.rows_undos import undo_rows
 from drill.model.spans import maybe_seconds, milliseconds, seconds
 from drill.model.summary import After, summary_of
 from drill.model.timeline import Timeline
-from drill.model.verdict import PERSON_NEEDED, REFUSED, outcome_of, refusal
+from drill.model.verdict import MET, NOTHING_JUDGED, PERSON_NEEDED, REFUSED, outcome_of, refusal
 from drill.model.windows import all_series
 
 
@@ -74,6 +74,8 @@ def _summary(
     outcome, exit_code = outcome_of(timeline)
     if exit_code == REFUSED:
         return refusal(findings)
+    if exit_code == MET and timeline.plan.objectives.rto_binds == "none" and timeline.measured:
+        return NOTHING_JUDGED
     ended = timeline.first(Kind.DRILL_FINISHED)
     after: After = "left" if exit_code == PERSON_NEEDED else "gone" if ended is not None and ended.data.get("ground_gone") else ""
     return summary_of(outcome, timeline.plan.mode, rto, rpo, phases=phases, fixes=fixed, after=after)

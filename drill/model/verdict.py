@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, get_args
 
 from drill.model.events import Kind
+from drill.model.plan import Objectives
 from drill.model.report import FindingRow, Label, Outcome, Report, Rpo, Rto
 from drill.model.spans import milliseconds
 from drill.model.telling import both, label, said
@@ -38,10 +39,10 @@ def _named(name: str) -> Outcome:
     return "failed"
 
 
-def exit_code_for(outcome: Outcome, *, rto: Rto, rpo: Rpo, left: Sequence[str] = (), dry_run: bool = False) -> int:
+def exit_code_for(outcome: Outcome, *, rto: Rto, rpo: Rpo, left: Sequence[str] = (), unjudged: bool = False) -> int:
     """The exit code of a drill that ends so; `left` names what failback, undo or clean-up could not finish.
 
-    Of a dry run only the outcome counts. An objective that was missed or is unmeasured gives 1.
+    `unjudged`: only the outcome counts, as in a dry run or where a scenario loses nothing. An objective missed or unmeasured gives 1.
     """
     if left or outcome in {"held", "running"}:
         return PERSON_NEEDED
@@ -49,26 +50,43 @@ def exit_code_for(outcome: Outcome, *, rto: Rto, rpo: Rpo, left: Sequence[str] =
         return REFUSED
     if outcome in {"declined", "aborted", "failed"}:
         return UNDONE
-    return MET if dry_run or (rto.met is True and rpo.met is True) else NOT_MET
+    return MET if unjudged or (rto.met is True and rpo.met is True) else NOT_MET
+
+
+def finished_code(report: Report, objectives: Objectives, left: Sequence[str]) -> int:
+    """The exit code of a drill that came to its end."""
+    return exit_code_for("finished", rto=report.rto, rpo=report.rpo, left=left, unjudged=objectives.rto_binds == "none")
 
 
 def verdict(report: Report) -> Verdict:
     """The verdict of a report."""
     code = report.exit_code
     if code is None and report.outcome not in {"running", "missed"}:
-        code = exit_code_for(report.outcome, rto=report.rto, rpo=report.rpo, dry_run=report.mode == "dry-run")
+        code = exit_code_for(report.outcome, rto=report.rto, rpo=report.rpo, unjudged=report.mode == "dry-run")
     return Verdict(report.outcome, code, _last_line(report))
 
 
 def _last_line(report: Report) -> Label:
     if report.outcome == "finished" and report.mode == "dry-run":
         return label("Dry run finished: every phase would run. Nothing was measured.", "预演完成：所有阶段均可执行。未做任何测量。")
+    if nothing_judged(report):
+        return NOTHING_JUDGED
     if report.outcome in {"finished", "running"}:
         return both(rto_sentence(report.rto), rpo_sentence(report.rpo))
     if report.outcome == "refused":
         return refusal(report.findings)
     word = _ENDED[report.outcome]
     return both(word, _LEFT) if report.exit_code == PERSON_NEEDED and report.outcome != "held" else word
+
+
+NOTHING_JUDGED: Final = label(
+    "Finished as planned. The scenario loses nothing: RTO and RPO are not judged.", "按计划完成。本场景不造成中断，不评判 RTO 与 RPO。"
+)
+
+
+def nothing_judged(report: Report) -> bool:
+    """Whether a drill came to a good end without any objective: `objectives.rto_binds: none`."""
+    return report.outcome == "finished" and report.exit_code == MET and report.rto.met is None and report.mode != "dry-run"
 
 
 _ENDED: Final = {

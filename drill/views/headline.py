@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from drill.model.report import FixRow, GateRow, HoldRow, Label, PhaseRow, Report, StepRow
+from drill.model.verdict import nothing_judged
 from drill.views.axis import Axis, axis_over
 from drill.views.figures import promised
 from drill.views.words import MET, MISSED, NO_RESULT, NOT_YET, OUTCOMES, UNMEASURED, both
@@ -107,6 +108,8 @@ def _finished(report: Report) -> Verdict:
     if report.exit_code == 5:
         return Verdict("held", "‖", both("Not cleaned up: a person is needed", "清理未完成：需要人工处理"))
     unknown = " + ".join(name for name, state in met.items() if state is None)
+    if nothing_judged(report):
+        return Verdict("ok", "✓", both("Finished as planned; nothing was to be judged", "按计划完成；无需评判目标"))
     if unknown:
         return Verdict("unmeasured", "?", both(f"{unknown} unmeasured", f"{unknown} 未测得"))
     return Verdict("ok", "✓", both("Objectives met", "目标达成"))

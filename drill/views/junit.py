@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from drill.model.report import PhaseRow, Report, StepRow
+from drill.model.verdict import nothing_judged
 from drill.views.figures import difference, length, printable, promised
 
 
@@ -32,6 +33,8 @@ def _objectives(root: ET.Element, report: Report) -> None:
             _mark(case, "failure", f"{name.upper()} missed: {what}", result.why.en)
         elif result.met is None and report.mode == "dry-run":
             _mark(case, "skipped", "a dry run measures nothing")
+        elif nothing_judged(report):
+            _mark(case, "skipped", "the scenario loses nothing: no objective is judged")
         elif result.met is None:
             _mark(case, "error", f"{name.upper()} unmeasured: {result.why.en}", result.why.en)
     _count(suite)

@@ -80,3 +80,11 @@ def test_nothing_of_the_standby_runs_on_and_the_name_is_where_it_was(clouds: Two
     assert clouds.aws.running() == {}
     assert clouds.aliyun.api.state() == clouds.aliyun.began
     assert sorted(row.to_text() for row in resolver.resolve(SHOP, "A")) == list(REGIONS["a"])
+
+
+def test_a_tabletop_drill_asks_people_and_ends_well_without_a_figure(clouds: TwoClouds) -> None:
+    kind = ("--set", "messages.sms.kind=exempt")
+    done = clouds.drill("run", "scenarios/tabletop.yaml", "--live", "--confirm", "tabletop", "--id", "talk", *kind)
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "RTO and RPO are not judged" in done.stdout

@@ -121,3 +121,11 @@ def test_how_a_site_is_cut_off_travels_in_the_plan_as_it_was_written() -> None:
     for wrong in ({"method": "unplug"}, {"held": ["192.0.2.9"]}, {"doors": "perhaps"}):
         with pytest.raises(ValidationError):
             plan(sites={"primary": {**CLOUD, **ALLOWED, "cut": wrong}})
+
+
+def test_a_scenario_that_takes_something_away_is_judged_by_its_recovery() -> None:
+    unjudged = {"rto": "8m", "rpo": "30s", "rto_binds": "none"}
+
+    assert [code for code, _ in codes(objectives=unjudged)] == ["S047"]
+    look = {"look": {"acknowledge": "none", "steps": {"proof": {"probe.until": {"probe": "checkout"}}}}}
+    assert codes(objectives=unjudged, phases=look, probes={"checkout": {"tcp": "127.0.0.1:1"}}) == []

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from drill.model.events import Draft, Kind
-from drill.model.plan import Mode
+from drill.model.plan import Mode, Objectives
 from drill.model.report import Outcome, Rpo, Rto
 from drill.model.summarize import summarize
 from drill.model.telling import label, said
-from drill.model.verdict import exit_code_for, verdict
+from drill.model.verdict import exit_code_for, finished_code, verdict
 from tests.model.story import Story, redrafted, seal_all
 
 WHY = label("", "")
@@ -41,7 +41,7 @@ def test_whatever_is_left_needs_a_person(outcome: Outcome) -> None:
 
 
 def test_a_dry_run_succeeds_without_a_measurement() -> None:
-    assert exit_code_for("finished", rto=rto(None), rpo=rpo(None), dry_run=True) == 0
+    assert exit_code_for("finished", rto=rto(None), rpo=rpo(None), unjudged=True) == 0
 
 
 def test_the_exit_code_of_a_finished_drill_rules() -> None:
@@ -106,3 +106,14 @@ def test_a_dry_run_ends_with_what_it_is() -> None:
 )
 def test_lengths_are_said_as_people_read_them(ms: int, text: str) -> None:
     assert said(ms) == text
+
+
+def test_a_drill_that_loses_nothing_ends_well_without_a_figure() -> None:
+    objectives = Objectives(rto_s=1, rpo_s=1, rto_binds="none")
+    told = summarize(Story(every_s=0.2).facts(), version="1")
+    report = told.model_copy(update={"rto": rto(None), "rpo": rpo(None)})
+
+    assert finished_code(report, objectives, []) == 0
+    assert finished_code(report, objectives, ["the DNS record"]) == 5
+    assert finished_code(report, objectives.model_copy(update={"rto_binds": "user"}), []) == 1
+    assert "RTO and RPO are not judged" in verdict(report.model_copy(update={"exit_code": 0})).last_line.en
