@@ -78,14 +78,13 @@ class RegionsThere:
 
 
 @dataclass(frozen=True)
-class Machines:
-    """Machines that a step will start: `count` of a `kind`; their region must sell them, and the account may still start them."""
+class InStock:
+    """Whether the region has machines of a `kind` to sell, which a step will start."""
 
     cloud: Cloud
     step: str
     region: str
     kind: str
-    count: int
 
     @property
     def name(self) -> str:
@@ -100,16 +99,30 @@ class Machines:
         level: Level = "ok" if len(zones) > 1 else "warning"
         fix = "" if level == "ok" else "One zone is a single point of failure: take a type that more of them have."
         yield Advice(self.name, level, f"{self.kind} is to be had in {', '.join(zones)}", fix)
-        yield self._quota()
 
-    def _quota(self) -> Advice:
+
+@dataclass(frozen=True)
+class QuotaLeft:
+    """Whether the account may still start `count` machines of a `kind` in a region."""
+
+    cloud: Cloud
+    step: str
+    region: str
+    kind: str
+    count: int
+
+    @property
+    def name(self) -> str:
+        return f"quota {self.step}"
+
+    def advice(self) -> Iterable[Advice]:
         quota = self.cloud.quota(self.region, self.kind)
         needed, left = self.count * quota.each, quota.limit - quota.used
         detail = f"{self.count} {self.kind} take {needed} virtual processors; {left} of {quota.limit} are left in {self.region}"
-        name = f"quota {self.step}"
         if needed > left:
-            return Advice(name, "error", detail, "Ask for a higher quota; it takes days, not minutes.", "F057")
-        return Advice(name, "ok", detail)
+            yield Advice(self.name, "error", detail, "Ask for a higher quota; it takes days, not minutes.", "F057")
+        else:
+            yield Advice(self.name, "ok", detail)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drill.adapters.terraform_types import defaults_of
 from drill.engine.doctor import Examination, Looked
-from drill.engine.doctor_clouds import CloudClock, Credentials, ImageThere, Machines, RegionsThere, RightsHeld
+from drill.engine.doctor_clouds import CloudClock, Credentials, ImageThere, InStock, QuotaLeft, RegionsThere, RightsHeld
 from drill.engine.doctor_data import Delegated, ReplicaLag
 from drill.model.errors import DrillError, PreflightFailed
 from drill.model.plan import Plan, PlannedStep, Site, Zone
@@ -108,7 +108,8 @@ def _built(cloud: Cloud, step: PlannedStep, site: Site, defaults: Mapping[str, s
     variables = {**defaults, **step.params.get("variables", {})}
     kind, size, image = (variables.get(name) for name in ("instance_type", "size", "image"))
     if isinstance(kind, str) and "{{" not in kind:
-        yield Machines(cloud, step.id, site.region, kind, size if isinstance(size, int) else 1)
+        yield InStock(cloud, step.id, site.region, kind)
+        yield QuotaLeft(cloud, step.id, site.region, kind, size if isinstance(size, int) else 1)
     if isinstance(image, str) and "{{" not in image:
         yield ImageThere(cloud, step.id, site.region, image)
 

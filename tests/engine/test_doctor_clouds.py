@@ -16,7 +16,8 @@ from drill.engine.doctor_clouds import (
     CloudClock,
     Credentials,
     ImageThere,
-    Machines,
+    InStock,
+    QuotaLeft,
     RegionsThere,
     RightsHeld,
 )
@@ -112,18 +113,16 @@ def test_a_region_that_the_account_cannot_use_is_an_error() -> None:
 
 @pytest.mark.parametrize(("zones", "level"), [(["here-a", "here-b"], "ok"), (["here-a"], "warning")])
 def test_stock_in_one_zone_is_a_warning(zones: list[str], level: str) -> None:
-    found = levels(examine([Machines(FakeCloud(sold=zones), "build", "here", "m5.large", 2)]))
-
-    assert found == [("stock build", level), ("quota build", "ok")]
+    assert levels(examine([InStock(FakeCloud(sold=zones), "build", "here", "m5.large")])) == [("stock build", level)]
 
 
-def test_no_stock_is_an_error_whatever_the_quota_says() -> None:
-    assert levels(examine([Machines(FakeCloud(sold=[]), "build", "here", "m5.large", 2)])) == [("stock build", "error")]
+def test_no_stock_is_an_error() -> None:
+    assert levels(examine([InStock(FakeCloud(sold=[]), "build", "here", "m5.large")])) == [("stock build", "error")]
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 16), st.integers(1, 20))
 def test_a_quota_refuses_exactly_when_the_machines_do_not_fit_in_what_is_left(limit: int, used: int, each: int, count: int) -> None:
-    found = dict(levels(examine([Machines(FakeCloud(counted=Quota(limit, used, each)), "build", "here", "m5.large", count)])))
+    found = dict(levels(examine([QuotaLeft(FakeCloud(counted=Quota(limit, used, each)), "build", "here", "m5.large", count)])))
 
     assert (found["quota build"] == "error") is (count * each > limit - used)
 
