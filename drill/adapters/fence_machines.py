@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import psycopg
 
-from drill.adapters.outage_swap import FENCED, Part, Sort, State
+from drill.adapters.outage_parts import FENCED, Part, Sort, State
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import DatabaseAccess, Ground

@@ -11,7 +11,8 @@ from drill.adapters.outage_aliyun_calls import AliyunCalls
 from drill.adapters.outage_aliyun_doors import AllowLists, Listeners
 from drill.adapters.outage_aliyun_machines import RUNNING, STOPPED, GroupedMachines, Machines
 from drill.adapters.outage_held import Connections
-from drill.adapters.outage_swap import DATABASES_SPARED, SiteParts, Sort, SwapOutage
+from drill.adapters.outage_parts import DATABASES_SPARED, Sort
+from drill.adapters.outage_swap import SiteParts, SwapOutage
 from drill.model.ports import Ground
 
 _ELSEWHERE: Final = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from drill.adapters.outage_aliyun_calls import AliyunCalls, Missing, dig, tag_list, tags_of
-from drill.adapters.outage_swap import DATABASE_TAG, Part, State
+from drill.adapters.outage_parts import DATABASE_TAG, Part, State
 from drill.model.effects import Verb
 
 _OPEN: Final[State] = ("running",)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from drill.adapters.outage_aliyun_calls import AliyunCalls, Missing, dig, tag_list, tags_of
-from drill.adapters.outage_swap import FENCED, QUARANTINE, Part, State
+from drill.adapters.outage_parts import FENCED, QUARANTINE, Part, State
 from drill.model.effects import Verb
 from drill.model.errors import Fatal
 

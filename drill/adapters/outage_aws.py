@@ -12,7 +12,8 @@ from drill.adapters.outage_aws_groups import Databases, GroupQuarantine, Interfa
 from drill.adapters.outage_aws_machines import RUNNING, STOPPED, Machines
 from drill.adapters.outage_aws_subnets import Subnets
 from drill.adapters.outage_held import Connections
-from drill.adapters.outage_swap import DATABASES_SPARED, SiteParts, Sort, SwapOutage
+from drill.adapters.outage_parts import DATABASES_SPARED, Sort
+from drill.adapters.outage_swap import SiteParts, SwapOutage
 from drill.model.ports import Ground
 
 Method = Literal["network-acl", "security-group"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from drill.adapters.outage_aws_client import AwsClients, Gone
-from drill.adapters.outage_swap import QUARANTINE
+from drill.adapters.outage_parts import QUARANTINE
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
 

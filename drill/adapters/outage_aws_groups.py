@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags_of
-from drill.adapters.outage_swap import DATABASE_TAG, QUARANTINE, Part, State
+from drill.adapters.outage_parts import DATABASE_TAG, QUARANTINE, Part, State
 from drill.model.effects import Verb
 
 _STATEFUL: Final = "connections that are open already: a security group does not end those it has let in"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags_of
-from drill.adapters.outage_swap import FENCED, Part, State
+from drill.adapters.outage_parts import FENCED, Part, State
 from drill.model.effects import Verb
 from drill.model.errors import Fatal
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags_of
-from drill.adapters.outage_swap import QUARANTINE, Part, State
+from drill.adapters.outage_parts import QUARANTINE, Part, State
 from drill.model.effects import Verb
 from drill.model.errors import Fatal
 

@@ -6,75 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from drill.adapters.outage_held import Held, Holding, nothing_held
+from drill.adapters.outage_parts import Part, Sort, State
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 
-State = tuple[str, ...]
-"""The attribute that a cut swaps: a network ACL, security groups, `running`."""
-QUARANTINE: Final = "drill-quarantine"
-"""The tag, with the site as its value, of what a drill makes to cut a site off, and removes again."""
-FENCED: Final = "drill-fenced"
-"""The tag, with the site as its value, of a machine that a fence keeps stopped."""
-DATABASE_TAG: Final[Mapping[str, str]] = {"drill-cut": "yes"}
-"""The tag, beside the opt-in tags, of managed databases that an outage cuts off itself. A fence changes the same attribute and must find
-it as it was, so a database that the plan fences must not carry it."""
-DATABASES_SPARED: Final = "managed databases without the tag drill-cut: yes, which are left to a fence"
 _AT_ONCE: Final = 8
 _OUTAGE: Final = frozenset({"outage"})
-
-
-@dataclass(frozen=True)
-class Part:
-    """One resource as it is now. `network` is the one its quarantine must lie in; unsettled: it is still on its way to `state`."""
-
-    id: str
-    state: State
-    tags: Mapping[str, str]
-    network: str = ""
-    settled: bool = True
-    note: str = ""
-    """What a person should know before it is cut."""
-    fenced: bool = False
-    """Kept as it is by a fence: no outage gives it back."""
-
-
-class Sort(Protocol):
-    """One sort of resource of one site."""
-
-    kind: str
-    verb: Verb
-    doing: str
-    """How a preview tells what is done to it."""
-    makes: str
-    """What `prepare` makes once in each network; empty: nothing."""
-    marked: bool
-    """Whether its cut state by itself shows that a drill did it."""
-    spares: Sequence[str]
-    """What goes on although everything of this sort is cut."""
-
-    def find(self) -> list[Part]:
-        """Every resource that carries all opt-in tags."""
-
-    def read(self, resource: str) -> Part | None:
-        """One resource with all its tags, fresh from the provider; None when it is gone."""
-
-    def cuts(self) -> set[State]:
-        """The states that mean cut off. Changes nothing."""
-
-    def prepare(self, network: str) -> State:
-        """The state to swap to; makes what it needs, once."""
-
-    def rehearse(self, resources: Sequence[str]) -> None:
-        """Ask the provider whether it would let them be cut, where it can be asked. Raises: Fatal: it would not (A222, A224)."""
-
-    def swap(self, part: Part, state: State) -> None:
-        """Give a resource another state, in one call of the provider."""
-
-    def clear(self) -> None:
-        """Remove what `prepare` made. Idempotent."""
 
 
 @dataclass(frozen=True)
@@ -139,19 +79,32 @@ class SwapOutage:
         if len(rows) > parts.cap:
             what = f"{len(rows)} resources of {site} would be cut off, more than the {parts.cap} that the limits allow."
             raise Fatal(what, code="A215", fix="Take the opt-in tag from some, or raise limits.max_changes on purpose.")
+        pairs = _sorted_rows(parts, rows)
+        cuts = {sort.kind: sort.cuts() for sort in parts.sorts}
+        self._each(pairs, lambda sort, row: _last_look(parts, sort, row, cuts[sort.kind]))  # all of them, before any is touched
         for sort in parts.sorts:
             sort.rehearse([row["id"] for row in rows if row["kind"] == sort.kind])
         holding = self._hold(site)
         try:
-            targets = {(sort.kind, row["network"]): sort.prepare(row["network"]) for sort, row in _sorted_rows(parts, rows)}
-            cuts = {sort.kind: sort.cuts() for sort in parts.sorts}
-            self._each(_sorted_rows(parts, rows), lambda sort, row: _cut(parts, sort, row, targets, cuts[sort.kind]))
-            self._each(_sorted_rows(parts, rows), lambda sort, row: self._settled(sort, row["id"]))
+            targets = {(sort.kind, row["network"]): sort.prepare(row["network"]) for sort, row in pairs}
+
+            def cut(sort: Sort, row: Mapping[str, Any]) -> None:
+                now = _last_look(parts, sort, row, cuts[sort.kind])
+                if now is not None and now.state != (target := targets[(sort.kind, row["network"])]):
+                    _swap(sort, now, target)
+
+            self._each(pairs, cut)
+            self._each(pairs, lambda sort, row: self._settled(sort, row["id"]))
             held = holding.after()
         finally:
             holding.close()
-        cut = [f"{row['kind']} {row['id']}" for row in rows]
-        return {"method": parts.method, "cut": cut, "not_cut": [*_spared(parts, rows), *_alive(held)], "held": [row.told() for row in held]}
+        names = [f"{row['kind']} {row['id']}" for row in rows]
+        return {
+            "method": parts.method,
+            "cut": names,
+            "not_cut": [*_spared(parts, rows), *_alive(held)],
+            "held": [row.told() for row in held],
+        }
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
         """Everything that can be given back is, before the first error is raised."""
@@ -239,20 +192,20 @@ def _uncut(parts: SiteParts) -> Iterator[tuple[Sort, Part]]:
         yield from ((sort, part) for part in sort.find() if part.state not in cuts)
 
 
-def _cut(parts: SiteParts, sort: Sort, row: Mapping[str, Any], targets: Mapping[tuple[str, str], State], cuts: set[State]) -> None:
-    """Swap one resource, after one last look at it. Raises: Fatal: it lost its tag (A213), is gone or changed (A214)."""
-    now, was, target = sort.read(row["id"]), tuple(row["was"]), targets[(sort.kind, row["network"])]
+def _last_look(parts: SiteParts, sort: Sort, row: Mapping[str, Any], cuts: set[State]) -> Part | None:
+    """The resource as it is now; None when it is cut already. Raises: Fatal: it lost its tag (A213), is gone or changed (A214)."""
+    now, was = sort.read(row["id"]), tuple(row["was"])
     if now is None:
         raise Fatal(f"the {sort.kind} {row['id']} is gone.", code="A214", fix="Start again with what there is now.")
-    if now.state == target or now.state in cuts:
-        return
+    if now.state in cuts:
+        return None
     lost = [f"{key}={value}" for key, value in parts.tags.items() if now.tags.get(key) != value]
     if lost:
         what = f"the {sort.kind} {row['id']} does not carry {', '.join(lost)} any more: it was not touched."
         raise Fatal(what, code="A213", fix="Ask who took it out of the drill.")
     if now.state != was:
         raise _changed(sort, now, was)
-    _swap(sort, now, target)
+    return now
 
 
 def _swap(sort: Sort, part: Part, state: State) -> None:

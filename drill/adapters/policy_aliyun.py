@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from drill.adapters.outage_swap import QUARANTINE
+from drill.adapters.outage_parts import QUARANTINE
 from drill.adapters.policy_aliyun_modules import built_rights, managed_rights
 from drill.adapters.policy_rights import RAM_VERSION, Condition, Needs, Right, document, title
 from drill.model.plan import Site, Zone

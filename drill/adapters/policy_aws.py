@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from drill.adapters.doctor_places import places_in
-from drill.adapters.outage_swap import FENCED, QUARANTINE
+from drill.adapters.outage_parts import FENCED, QUARANTINE
 from drill.adapters.policy_aws_modules import built_rights, managed_rights
 from drill.adapters.policy_rights import AWS_VERSION, Condition, Needs, Right, document, title
 from drill.model.plan import Site, Zone

@@ -10,11 +10,12 @@ import pytest
 
 from drill.adapters.fence_machines import ROLE, FencedSite, MachineFence
 from drill.adapters.outage_aliyun_machines import RUNNING, STOPPED, Machines
-from drill.adapters.outage_swap import FENCED
+from drill.adapters.outage_parts import FENCED
 from drill.model.errors import Fatal
 from drill.model.ports import DatabaseAccess
 from tests.adapters.pg_pair import Pair, Server, binaries, copy_pair, free_port, make_template
-from tests.clouds.outage_grounds import OPT_IN, Aliyun, EngineDied
+from tests.clouds.outage_aliyun_site import Aliyun
+from tests.clouds.outage_calls import OPT_IN, EngineDied
 
 
 class Databases:

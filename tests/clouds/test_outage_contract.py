@@ -10,7 +10,8 @@ import pytest
 
 from drill.model.errors import Fatal
 from drill.model.ports import Outage
-from tests.clouds.outage_grounds import CAP, CLOUDS, OUTAGES, CloudGround, EngineDied, any_outage, cloud
+from tests.clouds.outage_calls import CAP, EngineDied
+from tests.clouds.outage_grounds import CLOUDS, OUTAGES, CloudGround, any_outage, cloud
 
 SLOW = "aws:security-group"
 GROUPED = [name for name in CLOUDS if not name.endswith(":stop")]
@@ -139,25 +140,29 @@ def test_after_a_crash_the_cut_goes_on_with_the_first_snapshot(ground: CloudGrou
     assert ground.state() == before
 
 
-def test_a_resource_that_lost_its_tag_since_it_was_written_down_is_not_touched(ground: CloudGround) -> None:
+def test_a_resource_that_lost_its_tag_since_it_was_written_down_stops_the_cut_before_any_is_touched(ground: CloudGround) -> None:
     snapshot = written(ground.outage())
     left_alone = ground.untag()
+    before = ground.state()
 
     with pytest.raises(Fatal) as refused:
         ground.outage().isolate("primary", snapshot)
 
     assert refused.value.code == "A213"
+    assert ground.state() == before
     assert left_alone in refused.value.what
 
 
 def test_a_change_by_somebody_else_before_the_cut_stops_it(grouped: CloudGround) -> None:
     snapshot = written(grouped.outage())
     changed = grouped.meddle()
+    before = grouped.state()
 
     with pytest.raises(Fatal) as refused:
         grouped.outage().isolate("primary", snapshot)
 
     assert refused.value.code == "A214"
+    assert grouped.state() == before
     assert changed in refused.value.what
 
 

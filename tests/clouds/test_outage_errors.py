@@ -19,7 +19,8 @@ from drill.model.ports import Outage
 from drill.sandbox.alidns_http import Fault
 from tests.adapters.loopback import say, serving
 from tests.adapters.pg_pair import free_port
-from tests.clouds.outage_grounds import CAP, OPT_IN, Aliyun
+from tests.clouds.outage_aliyun_site import Aliyun
+from tests.clouds.outage_calls import CAP, OPT_IN
 
 GARBAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\nConnection: close\r\n\r\n<html>proxy</html>ok"
 ENTRIES: list[Callable[[Outage], object]] = [

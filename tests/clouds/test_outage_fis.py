@@ -12,7 +12,7 @@ from drill.adapters.outage_aws_client import AwsClients
 from drill.adapters.outage_aws_fis import Experiment, FisOutage
 from drill.model.errors import Fatal
 from tests.clouds.fis_service import FisService, fis_service
-from tests.clouds.outage_grounds import OPT_IN
+from tests.clouds.outage_calls import OPT_IN
 
 TEMPLATE: dict[str, Any] = {
     "id": "EXT1",

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drill.adapters.outage_held import Connections, nothing_held
-from drill.adapters.outage_swap import Part, SiteParts, State, SwapOutage
+from drill.adapters.outage_parts import Part, State
+from drill.adapters.outage_swap import SiteParts, SwapOutage
 from drill.model.effects import Verb
 from drill.model.errors import InDoubt, Retryable, StepError
 from tests.adapters.loopback import say, serving
