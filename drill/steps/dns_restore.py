@@ -22,6 +22,7 @@ class DnsRestoreParams(Params):
         Field(description="The dns.switch, dns.weights or dns.lower_ttl, as phase.step.", json_schema_extra={"of_mark": "dns"}),
     ]
     name: Annotated[str, Field(description="The name it changed.")]
+    type: Annotated[str, Field(pattern="^(A|AAAA|CNAME)$", description="The record type that was changed.")] = "A"
     answers_in_a_row: Annotated[int, Field(ge=1, le=100)] = 3
     within: Annotated[Duration, Field(gt=0)] = 60.0
     every: Annotated[Duration, Field(gt=0)] = 0.2
@@ -42,7 +43,7 @@ class DnsRestore(Step[DnsRestoreParams]):
         return [Effect(verb=Verb.UPDATE, target=params.name, detail=detail, undo="none", marks=self.marks)]
 
     def foresee(self, params: DnsRestoreParams, world: World) -> Outputs:
-        present = world.dns.read(params.name)
+        present = world.dns.read(params.name, params.type)
         weights = {"weights": dict(zip(present.values, present.weights, strict=True))} if present.weights else {}
         return {"values": list(present.values), "ttl_s": present.ttl_s, **weights}
 

@@ -84,6 +84,16 @@ def test_what_somebody_else_wrote_is_left_alone() -> None:
     assert (caught.value.code, ground.dns.read(NAME).values) == ("A227", ("127.0.9.9",))
 
 
+def test_what_it_will_leave_is_foreseen_by_the_type_it_is_told() -> None:
+    ground = Ground()
+
+    assert DnsRestore().foresee(DnsRestoreParams(of="a.b", name=NAME), ground.world)["values"] == list(PRIMARY)
+    with pytest.raises(Fatal) as caught:
+        DnsRestore().foresee(DnsRestoreParams(of="a.b", name=NAME, type="CNAME"), ground.world)
+
+    assert caught.value.code == "A221"
+
+
 def test_a_step_that_changed_nothing_is_taken_back_by_nothing() -> None:
     ground = Ground()
 
