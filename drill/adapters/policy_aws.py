@@ -64,11 +64,14 @@ def _site(needs: Needs, site: Site) -> Iterator[Right]:
         instances = _arns(site, "ec2", "instance/*")
         yield Right(f"Fence{about}", ("ec2:CreateTags", "ec2:DeleteTags"), instances, _tagged(tags_of(site.options), **only))
     if "outage.fis" in kinds:
+        template = site.options.get("cut", {}).get("fis", "*")
         yield Right(
             f"Experiment{about}", ("fis:GetExperiment", "fis:GetExperimentTemplate", "fis:ListExperiments"), _arns(site, "fis", "*")
         )
         yield Right(
-            f"Experiment{about}", ("fis:StartExperiment", "fis:TagResource"), _arns(site, "fis", "experiment-template/*", "experiment/*")
+            f"Experiment{about}",
+            ("fis:StartExperiment", "fis:TagResource"),
+            _arns(site, "fis", f"experiment-template/{template}", "experiment/*"),
         )
         yield Right(f"Experiment{about}", ("fis:StopExperiment",), _arns(site, "fis", "experiment/*"))
 

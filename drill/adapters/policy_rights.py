@@ -39,12 +39,16 @@ class Needs:
         return [site for site in self.plan.sites if site.provider == provider]
 
     def kinds(self, site: str) -> set[str]:
-        """The kinds of steps that work at a site."""
-        return {step.kind for step in self.plan.steps() if step.params.get("site") == site}
+        """The kinds of steps that work at a site; a fence of a managed database is a playbook's."""
+        managed = {"fence"} if managed_at(self.plan.site(site)) else set[str]()
+        return {step.kind for step in self.plan.steps() if step.params.get("site") == site} - managed
 
     def playbooks(self) -> set[str]:
-        """The playbooks that steps play."""
-        return {str(step.params["playbook"]) for step in self.plan.steps() if "playbook" in step.params}
+        """The playbooks that steps play, and those that fence managed databases."""
+        fenced = {step.params.get("site") for step in self.plan.steps() if step.kind == "fence"}
+        engines = {engine for site in self.plan.sites if site.id in fenced and (engine := managed_at(site))}
+        played = {str(step.params["playbook"]) for step in self.plan.steps() if "playbook" in step.params}
+        return played | {f"{verb}_{engine}.yml" for engine in engines for verb in ("fence", "release")}
 
     def names(self, zone: str) -> list[str]:
         """The names that steps change and that this zone is the closest to hold."""
@@ -58,6 +62,11 @@ class Needs:
             site = sites.get(str(step.params.get("site", "standby")))
             if step.kind == "terraform.apply" and site is not None:
                 yield step, site, self.resources.get(step.id, frozenset())
+
+
+def managed_at(site: Site) -> str:
+    """What a site's managed database is; empty when it has none."""
+    return str(site.options.get("database", {}).get("managed") or "")
 
 
 def _of_names(step: PlannedStep) -> bool:

@@ -276,3 +276,22 @@ def test_a_lever_may_move_what_the_zone_names_and_nothing_beside_it() -> None:
     assert not allows(granted, "route53:UpdateHealthCheck", "arn:aws:route53:::healthcheck/check-2", {})
     assert allows(granted, "route53-recovery-cluster:UpdateRoutingControlStates", arn % "a", {})
     assert not allows(granted, "route53-recovery-cluster:UpdateRoutingControlStates", arn % "c", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "managed", "restart"), [(AWS, "rds", "rds:RebootDBInstance"), (ALIYUN, "aliyun_rds", "rds:RestartDBInstance")]
+)
+def test_the_fence_of_a_managed_database_may_restart_it_and_stop_no_machine(name: str, managed: str, restart: str) -> None:
+    make, stop = (aws_policy, "ec2:StopInstances") if name == AWS else (aliyun_policy, "ecs:StopInstances")
+    machines, database = actions_of(make(needs(name))), actions_of(make(needs(name, f"sites.primary.database.managed={managed}")))
+
+    assert (stop in machines, restart in machines) == (True, False)
+    assert (stop in database, restart in database) == (False, True)
+
+
+def test_an_experiment_may_be_started_from_the_sites_own_template_only() -> None:
+    sets = ["phases.outage.steps.blackhole={outage.fis: {site: primary}}", "sites.primary.cut={fis: EXT1}"]
+    granted = aws_policy(needs(AWS, *sets))
+
+    assert allows(granted, "fis:StartExperiment", "arn:aws:fis:ap-southeast-1:123456789012:experiment-template/EXT1", {})
+    assert not allows(granted, "fis:StartExperiment", "arn:aws:fis:ap-southeast-1:123456789012:experiment-template/EXT2", {})
