@@ -13,7 +13,7 @@ from drill.model.ports import Outage
 from tests.clouds.outage_calls import CAP, EngineDied
 from tests.clouds.outage_grounds import CLOUDS, OUTAGES, CloudGround, any_outage, cloud
 
-SLOW = "aws:security-group"
+SLOW = ("aws:network-acl", "aws:security-group")
 GROUPED = [name for name in CLOUDS if not name.endswith(":stop")]
 
 
@@ -100,7 +100,7 @@ def test_what_is_cut_is_what_was_announced_and_carries_the_opt_in_tag(ground: Cl
     assert all("outage" in effect.marks for effect in effects if effect.verb != "create")
 
 
-@pytest.mark.parametrize("name", [name for name in CLOUDS if name != SLOW] + [pytest.param(SLOW, marks=pytest.mark.sweep)])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.sweep] if name in SLOW else []) for name in CLOUDS])
 def test_after_a_crash_before_or_after_any_call_the_site_can_be_given_back(name: str) -> None:
     with cloud(name) as ground:
         dies_everywhere(ground)
