@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/nonexistent"}
+if "DRILL_TEST_LIBRARIES" in os.environ:  # of servers that are unpacked, not installed
+    ENVIRONMENT["LD_LIBRARY_PATH"] = os.environ["DRILL_TEST_LIBRARIES"]
 
 
 def dropped() -> dict[str, Any]:
