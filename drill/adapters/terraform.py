@@ -18,6 +18,7 @@ from drill.adapters.terraform_events import Teller, failure_of, outputs_of
 from drill.adapters.terraform_lost import close_log, made_without_trace, note_for_a_person, noted
 from drill.adapters.terraform_module import Laid, find_laid, lay
 from drill.adapters.terraform_orphans import RunRecord
+from drill.adapters.terraform_papers import hand_over
 from drill.adapters.terraform_plan import plan_of
 from drill.adapters.terraform_process import Command, Ended
 from drill.adapters.terraform_rego import denied
@@ -46,9 +47,9 @@ def _on_disk() -> Iterator[None]:
 class TerraformCli:
     """Workspaces lie under `home/drills/<drill>/terraform/<step>`; modules are found below `project` unless absolute.
 
-    `environment` is added to Terraform's own small one: providers' credentials, and secrets as `TF_VAR_name`; its values are kept out of
-    every event and error. `grace_s` is how long an interrupted Terraform may take to save its state; creating a server in a cloud takes
-    minutes, and is not cut short. `scans` ask each provider of sites itself what is there.
+    `environment` is what providers and modules need: credentials, and secrets as `TF_VAR_name`. They reach Terraform by private files
+    where that can be, and are kept out of every event and error. `grace_s` is how long an interrupted Terraform may take to save its
+    state; creating a server in a cloud takes minutes, and is not cut short. `scans` ask each provider of sites itself what is there.
     """
 
     def __init__(
@@ -163,7 +164,8 @@ class TerraformCli:
         return self._home / "terraform-plugins"
 
     def _command(self, laid: Laid) -> Command:
-        return Command(terraform_argv(), laid.directory, mark=self._mark, environment=self._environment, grace_s=self._grace_s)
+        given = hand_over(self._environment, laid.directory)
+        return Command(terraform_argv(), laid.directory, mark=self._mark, given=given, grace_s=self._grace_s)
 
     def _mend(self, laid: Laid, state: State | None, *, destroy: bool, stopping: Callable[[], bool]) -> None:
         """See to what an earlier apply left half made, which neither a new apply nor a destroy would.

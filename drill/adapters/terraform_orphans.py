@@ -20,6 +20,8 @@ from drill.model.errors import InDoubt, Retryable
 
 PAPER: Final = ".paper"
 """Ends the names of the private files that hand Terraform a secret while it runs."""
+VARIABLES: Final = "drill-private.auto.tfvars"
+"""The private file that hands it the secret variables of its module."""
 _NAME: Final = "running.json"
 _FORCE_S: Final = 5.0
 _POLL_S: Final = 0.01
@@ -54,7 +56,7 @@ class RunRecord:
         if terraform:
             _interrupt(terraform, grace_s)
             ended = _end_session(int(terraform.partition(":")[0]), mark)
-        for left in (*self._path.parent.glob(f"*{PAPER}"), self._path):
+        for left in (*self._path.parent.glob(f"*{PAPER}"), self._path.with_name(VARIABLES), self._path):
             left.unlink(missing_ok=True)
         return ended
 

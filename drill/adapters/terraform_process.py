@@ -23,7 +23,8 @@ from typing import IO, Any, Final
 import psutil
 
 from drill.adapters.ansible_leftovers import MARK
-from drill.adapters.terraform_orphans import PAPER, RunRecord
+from drill.adapters.terraform_orphans import PAPER, VARIABLES, RunRecord
+from drill.adapters.terraform_papers import Handed
 
 _FORCE_S: Final = 5.0
 _STOP_POLL_S: Final = 0.1
@@ -60,31 +61,21 @@ class Ended:
 
 
 class Command:
-    """Terraform in one directory. `environment` is added to a small one of its own, and its values are kept out of every event.
+    """Terraform in one directory, with what it is given besides a small environment of its own.
 
-    `papers` are what must not stand in an environment, which every process of this user can read: each becomes a private file for as long
-    as a command runs, and the variable of its name says where. `secrets` are kept out of every event as well.
+    The `papers` of what is given must not stand in an environment, which every process of this user can read: each becomes a private file
+    for as long as a command runs, and the variable of its name says where. Its `variables` become one too, found by its name.
     """
 
-    def __init__(
-        self,
-        argv: Sequence[str],
-        directory: Path,
-        *,
-        mark: str,
-        environment: Mapping[str, str],
-        grace_s: float,
-        papers: Mapping[str, str] | None = None,
-        secrets: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, argv: Sequence[str], directory: Path, *, mark: str, given: Handed, grace_s: float) -> None:
         self._argv = tuple(argv)
         self._directory = directory
         self._grace_s = grace_s
-        self._papers = dict(papers or {})
+        self._given = given
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         ours = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": str(directory / "cli.tfrc")}
-        self._environment = {**kept, **ours, MARK: mark, **environment}
-        self._secrets = [value for value in (*environment.values(), *secrets) if len(value) >= _SHORTEST_SECRET]
+        self._environment = {**kept, **ours, MARK: mark, **given.environment}
+        self._secrets = [value for value in given.secrets if len(value) >= _SHORTEST_SECRET]
 
     def run(
         self,
@@ -116,15 +107,18 @@ class Command:
     @contextlib.contextmanager
     def _handed(self, name: str) -> Iterator[dict[str, str]]:
         """The papers on disk while the block runs, and the variables that name them."""
-        found = {variable: self._directory / f"{name}-{variable.lower()}{PAPER}" for variable in self._papers}
+        found = {variable: self._directory / f"{name}-{variable.lower()}{PAPER}" for variable in self._given.papers}
+        sheets = {path: self._given.papers[variable] for variable, path in found.items()}
+        if self._given.variables:
+            sheets[self._directory / VARIABLES] = self._given.variables
         try:
-            for variable, path in found.items():
+            for path, text in sheets.items():
                 path.unlink(missing_ok=True)
                 with _private(path) as sheet:
-                    sheet.write(self._papers[variable].encode())
+                    sheet.write(text.encode("utf-8", "surrogateescape"))
             yield {variable: str(path) for variable, path in found.items()}
         finally:
-            for path in found.values():
+            for path in sheets:
                 path.unlink(missing_ok=True)
 
     def _spawn(self, words: Sequence[str], stdout: IO[bytes], stderr: IO[bytes], named: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -13,9 +13,7 @@ from drill.adapters.database import create_tables
 from drill.adapters.database_errors import riding_out
 from drill.adapters.terraform import NO_SCANS, Scan, TerraformCli
 from drill.adapters.terraform_backend import schema_backend
-from drill.adapters.terraform_binary import terraform_argv
 from drill.adapters.terraform_module import Laid, find_laid
-from drill.adapters.terraform_process import Command
 from drill.model.errors import Fatal
 from drill.model.ports import Workspace
 
@@ -64,7 +62,7 @@ class SqlWorkspaces:
 class SharedTerraform(TerraformCli):
     """As its parent, with one schema of the shared Postgres per workspace instead of a state file.
 
-    `environment` has PG_CONN_STR without its password: `password` is handed over in a private file that lives as long as each command.
+    `environment` has PG_CONN_STR: its password is handed over in a private file that lives as long as each command.
     The database's own lock keeps two Terraforms of one workspace apart, whichever machines they run on. Terraform writes such a state only
     now and then and when it ends: one that is killed with its host leaves what it was making to the idempotent commands of the next.
     """
@@ -77,24 +75,10 @@ class SharedTerraform(TerraformCli):
         *,
         environment: Mapping[str, str],
         workspaces: SqlWorkspaces,
-        password: str = "",
         scans: Mapping[str, Scan] = NO_SCANS,
     ) -> None:
         super().__init__(home, project, mark, environment, scans=scans)
         self._workspaces = workspaces
-        self._password = password
-
-    def _command(self, laid: Laid) -> Command:
-        papers = {"PGPASSFILE": passfile(self._password)} if self._password else {}
-        return Command(
-            terraform_argv(),
-            laid.directory,
-            mark=self._mark,
-            environment=self._environment,
-            grace_s=self._grace_s,
-            papers=papers,
-            secrets=[self._password],
-        )
 
     def _lay_out(self, workspace: Workspace, place: Path) -> Laid:
         whole = workspace if workspace.module else self._workspaces.recall(workspace.drill, workspace.step) or workspace
@@ -117,9 +101,3 @@ class SharedTerraform(TerraformCli):
 
     def _remember(self, laid: Laid) -> None:
         """Nothing: the database keeps it, and another machine may go on with it."""
-
-
-def passfile(password: str) -> str:
-    """The file in which PostgreSQL's clients look a password up: this one for every server, database and user."""
-    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-    return f"*:*:*:*:{escaped}\n"

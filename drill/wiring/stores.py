@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.database import database_engine
+from drill.adapters.terraform_papers import INHERITED
 from drill.model.errors import JournalBroken
 from drill.model.ports import Artifacts
 from drill.settings import SESSION, Settings
@@ -21,18 +21,12 @@ if TYPE_CHECKING:
 
     from drill.adapters.terraform import Scan, TerraformCli
 
-_CREDENTIAL: Final = re.compile(
-    r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
-    r"|AWS_ENDPOINT_URL\w*"
-    r"|(ALICLOUD|ALIBABA_CLOUD)_\w+"
-    r"|TF_VAR_\w+|TF_HTTP_(USERNAME|PASSWORD)|PG_CONN_STR"
-)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def cloud_environment() -> dict[str, str]:
     """The clouds' credentials of this environment, and a module's and a state's secrets, as Terraform looks for them."""
-    return {name: value for name, value in os.environ.items() if _CREDENTIAL.fullmatch(name)}
+    return {name: value for name, value in os.environ.items() if INHERITED.fullmatch(name)}
 
 
 def open_artifacts(settings: Settings, database: sa.Engine | None = None) -> Artifacts:
@@ -65,25 +59,18 @@ def open_terraform(settings: Settings, *, clouds: bool = True) -> TerraformCli:
         return TerraformCli(settings.place, settings.project, settings.mark(), keys, scans=scans())
     from drill.adapters.terraform_shared import SharedTerraform, SqlWorkspaces
 
-    url, password = _state_url(settings)
-    environment = {**keys, "PG_CONN_STR": url, **({SESSION: settings.session} if settings.session else {})}
+    environment = {**keys, "PG_CONN_STR": _state_url(settings), **({SESSION: settings.session} if settings.session else {})}
     workspaces = SqlWorkspaces(database_engine(settings.database_url))
     ours = (settings.place, settings.project, settings.mark())
-    return SharedTerraform(*ours, environment=environment, workspaces=workspaces, scans=scans(), password=password)
+    return SharedTerraform(*ours, environment=environment, workspaces=workspaces, scans=scans())
 
 
-def _state_url(settings: Settings) -> tuple[str, str]:
-    """The database as Terraform wants to hear of it, and its password apart, which its environment must not show.
-
-    It insists on TLS unless told otherwise, and a loopback server has none.
-    """
-    url = sa.make_url(settings.database_url)
-    asked = url.query.get("password", "")
-    password = str(url.password or (asked if isinstance(asked, str) else asked[-1]))
-    url = sa.URL.create("postgres", url.username, None, url.host, url.port, url.database, url.query).difference_update_query(["password"])
+def _state_url(settings: Settings) -> str:
+    """The database as Terraform wants to hear of it, which insists on TLS unless told otherwise, and a loopback server has none."""
+    url = sa.make_url(settings.database_url).set(drivername="postgres")
     if url.host in _LOOPBACK and "sslmode" not in url.query:
         url = url.update_query_dict({"sslmode": "disable"})
-    return url.render_as_string(hide_password=False), password
+    return url.render_as_string(hide_password=False)
 
 
 def sandbox_ending(settings: Settings) -> str:

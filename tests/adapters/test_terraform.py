@@ -276,7 +276,8 @@ def test_no_secret_gets_into_an_event_an_output_a_plan_or_an_error(tmp_path: Pat
     with pytest.raises(Retryable) as caught:
         place.build(place.workspace(module))
 
-    assert SECRET in seen
+    assert SECRET not in seen
+    assert "TF_VAR_" not in seen
     assert "key-of-the-engine" not in seen
     assert outputs == {"copied": "***"}
     assert "password" not in plan.changes[0].after.get("triggers_replace", {})

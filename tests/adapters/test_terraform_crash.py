@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from drill.adapters.terraform_orphans import end_orphans
+from drill.adapters.terraform_papers import Handed
 from drill.adapters.terraform_process import Command
 from drill.model.errors import JournalBroken, Retryable
 from drill.model.ports import TerraformEvent
@@ -115,7 +116,7 @@ time.sleep(60)
 def test_one_that_heeds_no_interrupt_is_killed_with_all_below_it(tmp_path: Path) -> None:
     place = Place(tmp_path)
     heard: list[Mapping[str, Any]] = []
-    command = Command((sys.executable, "-IS", "-c", STUBBORN), tmp_path, mark=place.mark, environment={}, grace_s=0.3)
+    command = Command((sys.executable, "-IS", "-c", STUBBORN), tmp_path, mark=place.mark, given=Handed(), grace_s=0.3)
 
     ended = command.run("plan", stopping=lambda: bool(heard), on_event=heard.append)
 
