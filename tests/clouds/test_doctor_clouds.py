@@ -7,6 +7,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from alibabacloud_credentials.utils import auth_util
 from moto.server import ThreadedMotoServer
 
 from drill.engine.doctor import Advice, examine
@@ -37,6 +38,8 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[AlidnsServer]:
     }
     for name, value in found.items():
         monkeypatch.setenv(name, value)
+    for name, value in (("environment_access_key_id", "key"), ("environment_access_key_secret", "secret")):
+        monkeypatch.setattr(auth_util, name, value)  # the SDK reads the environment once, when it is first imported
     yield aliyun
     aws.stop()
     aliyun.end()
