@@ -26,13 +26,13 @@ def earlier_questions(gates: Mapping[str, GateProgress], gate_id: str, contact: 
     found = [
         (row.asked_at[contact], name)
         for name, row in gates.items()
-        if name != gate_id and contact in row.asked_at and contact not in row.confirmed and _open(row, at) and not _apart(name, row)
+        if name != gate_id and contact in row.asked_at and contact not in row.confirmed and _waits(row, at) and not _apart(name, row)
     ]
     near = sorted((asked_at, name) for asked_at, name in found if abs((at - asked_at).total_seconds()) < JOINT_WITHIN_S)
     return tuple(name for _, name in near[1 - JOINT_AT_MOST :])
 
 
-def _open(row: GateProgress, at: datetime) -> bool:
+def _waits(row: GateProgress, at: datetime) -> bool:
     return row.state == "open" and row.deadline is not None and at < row.deadline
 
 

@@ -295,7 +295,7 @@ def test_an_escalation_right_after_another_question_is_one_with_it() -> None:
 @pytest.mark.parametrize("by", ["receipt", "system"])
 def test_a_gate_that_no_word_closes_is_not_merged(by: str) -> None:
     hall = Hall(gate_of("a", within_s=20.0, by=by, ask=("lead",), silence="proceed"), gate_of("b"))
-    hall.drill.clock.after(8.0, lambda: hall.drill.abort())
+    hall.drill.clock.after(8.0, hall.drill.abort)
 
     hall.play(0.0, 0.0)
 
@@ -304,7 +304,7 @@ def test_a_gate_that_no_word_closes_is_not_merged(by: str) -> None:
 
 def test_no_more_than_three_questions_are_one() -> None:
     hall = Hall(*(gate_of(name) for name in "abcd"))
-    hall.drill.clock.after(8.0, lambda: hall.drill.abort())
+    hall.drill.clock.after(8.0, hall.drill.abort)
 
     hall.play(0.0, 1.0, 2.0, 3.0)
 
@@ -337,7 +337,7 @@ def test_a_call_asks_about_its_own_gate_alone_and_its_keys_answer_that() -> None
 def test_without_an_audited_joint_template_the_texts_stay_apart() -> None:
     sms = SmsSettings(provider="aliyun", sign="secret:SIGN", templates={"gate": {"en": "SMS_1"}})
     hall = Hall(*two(), messages=Messages(sms=sms))
-    hall.drill.clock.after(8.0, lambda: hall.drill.abort())
+    hall.drill.clock.after(8.0, hall.drill.abort)
 
     hall.play(0.0, 5.0)
 
