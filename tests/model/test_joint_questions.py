@@ -24,7 +24,7 @@ def row(ago_s: float, **fields: object) -> GateProgress:
     return made
 
 
-def earlier(gate_id: str = "b", **others: GateProgress) -> tuple[str, ...]:
+def earlier(gate_id: str = "b", /, **others: GateProgress) -> tuple[str, ...]:
     return earlier_questions({**others, gate_id: GateProgress(state="open")}, gate_id, "lead", NOW)
 
 
@@ -42,7 +42,9 @@ def test_a_question_that_this_person_need_not_answer_is_left_out(fields: dict[st
 
 
 def test_a_step_to_do_by_hand_is_asked_about_alone() -> None:
-    assert earlier(**{"a.pull": row(3.0)}) == ()
+    by_hand = {"a.pull": row(3.0)}
+
+    assert earlier("b", **by_hand) == ()
     assert earlier("b.pull", a=row(3.0)) == ()
 
 
