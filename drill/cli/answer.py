@@ -83,10 +83,11 @@ def _answer(
         raise UsageError(
             f"the answer does not count: {judgement.reason}.", code="U017", fix="Use the newest code of this person's own message, in time."
         )
+    gates = [str(one.gate) for one in judgement.each() if one.counted]
     if as_json:
-        click.echo(json.dumps({"counted": True, "gate": judgement.gate}))
+        click.echo(json.dumps({"counted": True, "gate": judgement.gate, "gates": gates}))
     else:
-        click.echo(f"counted: {contact} said {'yes' if verb == 'confirm' else 'no'} to {judgement.gate}")
+        click.echo(f"counted: {contact} said {'yes' if verb == 'confirm' else 'no'} to {' and '.join(gates)}")
 
 
 def _code(given: str | None) -> str:

@@ -85,7 +85,7 @@ class Desk:
             if contact and reply.verb in _QUESTIONS and self._asked(contact) < STATUSES_TOLD:
                 self._on_asked(contact, message_id)
             said = {"provider_sent_at": stamp(sent_at) if sent_at else None, "contact": contact, "channel": channel, "auto": automatic}
-            self._recorder.say_all(self._facts(reply, judgement, key, {**said, "gate": judgement.gate}))
+            self._recorder.say_all(self._facts(reply, judgement, key, said))
         return judgement
 
     def _asked(self, contact: str) -> int:
@@ -97,20 +97,28 @@ class Desk:
         gates = self._recorder.look(self._people.questions)
         return judge(reply, contact=contact, open_gates=gates, now=self._recorder.clock.now(), sent_at=sent_at)
 
-    def _facts(self, reply: Reply, judgement: Judgement, key: str, carried: Mapping[str, Any]) -> list[Draft]:
-        contact, channel = carried["contact"], carried["channel"]
+    def _facts(self, reply: Reply, judgement: Judgement, key: str, said: Mapping[str, Any]) -> list[Draft]:
+        """What an answer does, gate by gate; one that stops the drill stops it once."""
+        contact, channel = said["contact"], said["channel"]
         by = f"person:{contact}" if contact else "stranger"
+        facts: list[Draft] = []
+        for number, one in enumerate(judgement.each()):
+            facts += self._facts_at(reply, one, f"{key}/{one.gate}" if number else key, by, {**said, "gate": one.gate})
+        if judgement.counted and judgement.outcome != "confirm":
+            gates = " and ".join(str(one.gate) for one in judgement.each() if one.counted)
+            reason = f"{contact} said {'no' if judgement.outcome == 'decline' else 'abort'} to {gates}"
+            facts.append(self._recorder.draft(Kind.ABORT_REQUESTED, f"abort/{key}", by=by, reason=reason, channel=channel))
+        return facts
+
+    def _facts_at(self, reply: Reply, judgement: Judgement, key: str, by: str, carried: Mapping[str, Any]) -> list[Draft]:
         if not judgement.counted:
             extra = {"reason": judgement.reason, "charged": list(judgement.charged), "given_in_time": judgement.given_in_time}
             return [self._recorder.draft(Kind.REPLY_REJECTED, key, by=by, verb=reply.verb, **extra, **carried)]
         verbs = {"confirm": "confirm", "decline": "reject", "abort": "abort"}
         facts = [self._recorder.draft(Kind.REPLY_RECEIVED, key, by=by, verb=verbs[judgement.outcome], **carried)]
         if judgement.outcome == "decline":
-            declined = {"gate": judgement.gate, "contact": contact, "channel": channel}
+            declined = {name: carried[name] for name in ("gate", "contact", "channel")}
             facts.append(self._recorder.draft(Kind.DECLINED, f"{judgement.gate}/declined", by=by, **declined))
-        if judgement.outcome != "confirm":
-            reason = f"{contact} said {'no' if judgement.outcome == 'decline' else 'abort'} to {judgement.gate}"
-            facts.append(self._recorder.draft(Kind.ABORT_REQUESTED, f"abort/{key}", by=by, reason=reason, channel=channel))
         return facts
 
 

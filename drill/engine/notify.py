@@ -17,13 +17,14 @@ from drill.engine.trips import Office, Text
 from drill.model.channel_order import Outcome, ordered, outcomes
 from drill.model.durations import format_duration
 from drill.model.events import Fact, Kind
+from drill.model.joint_questions import named_together
 from drill.model.letters import Letter
 from drill.model.plan import Contact, Gate, PlannedPhase
 from drill.model.ports import Messenger, OutboundMessage, Receipt
 from drill.model.ports_people import Arrival
+from drill.model.progress import Progress
 from drill.model.wording import MASKED_CODE, STATES, Purpose, fit, render
 
-_AND = {"en": " and ", "zh": "与"}
 _TEST = {"en": "message test", "zh": "消息测试"}
 _EMPTY_WITHIN_S = 30.0
 _WORTH_S: Mapping[Purpose, float] = {"status": 3600.0, "hold": 3600.0, "result": 86_400.0}
@@ -73,10 +74,8 @@ class Notifier:
 
     def _question(self, gate: Gate, contact: str, *, escalated: bool) -> list[Letter]:
         person = self._people.plan.contact(contact)
-        plan = self._people.plan
-        about = [plan.step(gate.id).title] if gate.by_hand else [plan.phase(phase).title for phase in gate.phases]
-        titles = [getattr(title, person.language) for title in about]
-        together = _AND[person.language].join(titles)
+        titles = self._titles(gate, person)
+        together = named_together(titles, person.language)
         words = {
             "phase": titles[0] if len(titles) == 1 else together,
             "phases": together,
@@ -86,6 +85,11 @@ class Notifier:
         }
         purpose: Purpose = "escalation" if escalated else "joint" if len(gate.phases) > 1 else "gate"
         return self._letters(person, purpose, f"gate/{gate.id}", words, gate=gate, phase=gate.phases[0])
+
+    def _titles(self, gate: Gate, person: Contact) -> list[str]:
+        plan = self._people.plan
+        about = [plan.step(gate.id).title] if gate.by_hand else [plan.phase(phase).title for phase in gate.phases]
+        return [getattr(title, person.language) for title in about]
 
     def delivered(self, gate: Gate) -> bool:
         """Whether a receipt for the question of the gate has come (port Asker)."""
@@ -161,14 +165,13 @@ class Notifier:
         """One text for each address of the person on each of their channels, best first: the first that is taken is enough.
 
         A question in a group holds no code, so it cannot be answered from there: it tells, and the next channel asks.
+        One that comes right after another to the same person asks about both, but not in a call: its keys answer what was spoken.
         """
         plan, person = self._people.plan, self._people.plan.contact(letter.contact)
-        words = {**letter.words, **({"code": self._people.code(plan.gate(letter.gate), person.id)} if letter.gate else {})}
-        variables = {name: fit(value) for name, value in words.items()}
-        variables["drill"] = fit(getattr(plan.title, person.language))
-        masked = {**variables, **({"code": MASKED_CODE} if letter.gate else {})}
-        about = {"purpose": letter.purpose, "gate": letter.gate, "phase": letter.phase, "contact": person.id}
-        about |= {"text": render(letter.purpose, person.language, masked), "transaction": letter.transaction}
+        code = {"code": self._people.code(plan.gate(letter.gate), person.id)} if letter.gate else {}
+        alone = self._said(letter, letter.purpose, {**letter.words, **code})
+        words = self._recorder.look(lambda progress: self._joint_words(progress, letter))
+        together = self._said(letter, "joint", words) if words else alone
         past = [*self._past, *outcomes(self._facts(Kind.MESSAGE_SENT, Kind.MESSAGE_DELIVERED))]
         texts = []
         for channel in ordered(letter.only or person.channels, person.id, past):
@@ -176,10 +179,39 @@ class Notifier:
             enough = not letter.asks or plan.messages.private(channel)
             for number, address in enumerate(self._people.addresses(person, channel) if messenger else ()):
                 name = f"{letter.transaction}:{channel}:{number}"
-                message = OutboundMessage(name, person.id, address, person.language, letter.purpose, variables, letter.place)
+                purpose, variables, about = together if plan.messages.joins(channel, person.language) else alone
+                message = OutboundMessage(name, person.id, address, person.language, purpose, variables, letter.place)
                 if messenger is not None:
                     texts.append(Text(messenger, message, {**about, "channel": channel}, enough))
         return texts
+
+    def _said(self, letter: Letter, purpose: Purpose, words: Mapping[str, str]) -> tuple[Purpose, dict[str, str], dict[str, str | None]]:
+        """What a text says: its purpose, its variables, and what its fact tells, where no code stands."""
+        person = self._people.plan.contact(letter.contact)
+        variables = {name: fit(value) for name, value in words.items()}
+        variables["drill"] = fit(getattr(self._people.plan.title, person.language))
+        masked = {**variables, **({"code": MASKED_CODE} if letter.gate else {})}
+        about = {"purpose": purpose, "gate": letter.gate, "phase": letter.phase, "contact": person.id}
+        about |= {"text": render(purpose, person.language, masked), "transaction": letter.transaction}
+        return purpose, variables, about
+
+    def _joint_words(self, progress: Progress, letter: Letter) -> dict[str, str]:
+        """The words of a question that was put right after others to the same person; nothing when it stands alone."""
+        plan, person = self._people.plan, self._people.plan.contact(letter.contact)
+        asked = (letter.gate or "", person.id)
+        if asked not in progress.joined:
+            return {}
+        gate, earlier = plan.gate(asked[0]), progress.joined[asked]
+        titles = [title for each in (*earlier, gate.id) for title in self._titles(plan.gate(each), person)]
+        since = progress.gate(gate.id).asked_at[person.id]
+        left_s = [int((row.deadline - since).total_seconds()) for row in map(progress.gate, earlier) if row.deadline]
+        return {
+            **letter.words,
+            "phases": named_together(titles, person.language),
+            "state": STATES["waiting"][person.language],
+            "within": format_duration(max(1, min([gate.within_s, *left_s]))),
+            "code": self._people.shared_codes(progress)[asked],
+        }
 
     def look_after(self) -> None:
         """Go on with what an earlier life left, ask what became of the texts on their way, and send the next when one failed.

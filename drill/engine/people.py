@@ -6,8 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from drill.model.acknowledgement import OpenGate, State
-from drill.model.codes import Ask, reply_codes
+from drill.model.acknowledgement import OpenGate, Shared, State
+from drill.model.codes import Ask, reply_code, reply_codes
 from drill.model.plan import Contact, Gate, Plan
 from drill.model.ports import Secrets
 from drill.model.progress import Progress
@@ -51,19 +51,36 @@ class People:
 
     def code(self, gate: Gate, contact: str) -> str:
         """The code this person was given for this gate: the same after a crash."""
+        return self._all_codes()[self._ask(gate, contact)]
+
+    def _all_codes(self) -> Mapping[Ask, str]:
         if self._codes is None:
             asks = [self._ask(gate, contact) for gate in self.plan.gates for contact in (*gate.ask, *gate.then)]
             self._codes = reply_codes(self._key, asks)
-        return self._codes[self._ask(gate, contact)]
+        return self._codes
+
+    def shared_codes(self, progress: Progress) -> dict[tuple[str, str], str]:
+        """The codes of texts that ask about several gates, by their own gate and contact: the same after a crash, no two alike."""
+        taken, codes = set(self._all_codes().values()), {}
+        for (gate_id, contact), earlier in progress.joined.items():
+            destructive = any(self.plan.gate(each).destructive for each in (gate_id, *earlier))
+            ask = Ask(self._drill, "+".join([gate_id, *sorted(earlier)]), contact, destructive=destructive)
+            codes[gate_id, contact] = reply_code(self._key, ask, taken=taken)
+            taken.add(codes[gate_id, contact])
+        return codes
 
     def _ask(self, gate: Gate, contact: str) -> Ask:
         return Ask(self._drill, gate.id, contact, destructive=gate.destructive)
 
     def questions(self, progress: Progress) -> list[OpenGate]:
         """Every question put so far, oldest first, as answers are judged against them."""
-        return [self._question(self.plan.gate(gate_id), row) for gate_id, row in progress.gates.items() if row.deadline is not None]
+        shared: dict[str, dict[str, Shared]] = {}
+        for (gate_id, contact), code in self.shared_codes(progress).items():
+            shared.setdefault(gate_id, {})[contact] = Shared(code, progress.joined[gate_id, contact])
+        asked = [(gate_id, row) for gate_id, row in progress.gates.items() if row.deadline is not None]
+        return [self._question(self.plan.gate(gate_id), row, shared.get(gate_id, {})) for gate_id, row in asked]
 
-    def _question(self, gate: Gate, row: GateProgress) -> OpenGate:
+    def _question(self, gate: Gate, row: GateProgress, shared: Mapping[str, Shared]) -> OpenGate:
         states: Mapping[str, State] = {"open": "open", "acknowledged": "acknowledged", "declined": "declined", "expired": "expired"}
         if row.deadline is None:
             raise ValueError(f"{gate.id} has not been asked")
@@ -80,4 +97,5 @@ class People:
             wrong_codes=dict(row.rejected),
             four_eyes=gate.four_eyes,
             starter=self._starter,
+            shared=shared,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -19,6 +19,14 @@ Reason = Literal[
     "stranger", "not-asked", "nothing-open", "unknown-text", "help", "status", "optout",
     "wrong-code", "locked", "needs-code", "ambiguous", "late", "duplicate", "needs-other",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The one code of a text that asked a person about several gates: the gate it was sent for, and the earlier `gates`."""
+
+    code: str = field(repr=False)
+    gates: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class OpenGate:
     four_eyes: bool = False
     starter: str | None = None
     """The contact who started the drill."""
+    shared: Mapping[str, Shared] = field(default_factory=dict)
+    """Of contacts whose text asked about earlier gates too."""
 
     def code_of(self, contact: str) -> str:
         """The code this contact was sent."""
@@ -61,11 +71,17 @@ class Judgement:
     """Late for us, yet sent before the deadline by the carrier's clock."""
     charged: tuple[str, ...] = ()
     """Gates at which this wrong code counts towards the lock."""
+    also: tuple[Judgement, ...] = ()
+    """What the same answer does at the other gates that its code is for."""
 
     @property
     def counted(self) -> bool:
         """Whether the answer changes anything."""
         return self.outcome != "rejected"
+
+    def each(self) -> tuple[Judgement, ...]:
+        """What it does, gate by gate."""
+        return (replace(self, also=()), *self.also)
 
 
 def judge(
@@ -88,8 +104,7 @@ def judge(
     live = [gate for gate in mine if gate.state == "open"]
     only = live[0] if len(live) == 1 else None
     if reply.code is not None and reply.verb != "abort":
-        named = [gate for gate in [*mine, *live] if _same(gate.code_of(contact), reply.code)]
-        return _count(reply.verb, contact, named[-1], now, sent_at) if named else _wrong_code(contact, live)
+        return _by_code(reply.verb, reply.code, contact, mine, now, sent_at)
     if only is not None and only.destructive and reply.verb in {"confirm", "reject"}:
         return _no("needs-code", only.id)
     if len(live) > 1 and reply.verb in {"confirm", "reject"}:
@@ -97,9 +112,33 @@ def judge(
     return _count(reply.verb, contact, _meant(reply, contact, mine) or only or mine[-1], now, sent_at)
 
 
+def _by_code(verb: Verb, code: str, contact: str, mine: Sequence[OpenGate], now: datetime, sent_at: datetime | None) -> Judgement:
+    together = next((gate for gate in reversed(mine) if _is_shared(gate, contact, code)), None)
+    if together is not None:
+        return _count_each(verb, contact, together, mine, now, sent_at)
+    live = [gate for gate in mine if gate.state == "open"]
+    named = [gate for gate in [*mine, *live] if _same(gate.code_of(contact), code)]
+    return _count(verb, contact, named[-1], now, sent_at) if named else _wrong_code(contact, live)
+
+
 def _meant(reply: Reply, contact: str, gates: Sequence[OpenGate]) -> OpenGate | None:
     """The gate whose code an abort names, if any: one that names none, or mistypes it, is obeyed all the same."""
-    return next((gate for gate in reversed(gates) if reply.code and _same(gate.code_of(contact), reply.code)), None)
+    code = reply.code or ""
+    named = (gate for gate in reversed(gates) if _same(gate.code_of(contact), code) or _is_shared(gate, contact, code))
+    return next(named, None) if code else None
+
+
+def _is_shared(gate: OpenGate, contact: str, code: str) -> bool:
+    return contact in gate.shared and _same(gate.shared[contact].code, code)
+
+
+def _count_each(verb: Verb, contact: str, gate: OpenGate, mine: Sequence[OpenGate], now: datetime, sent_at: datetime | None) -> Judgement:
+    """Count an answer with a shared code at each of its gates that is still open; at its own when none is."""
+    meant = [each for each in mine if each.id in gate.shared[contact].gates]
+    still = [each for each in (*meant, gate) if each.state == "open"] if verb in {"confirm", "reject"} else []
+    found = [_count(verb, contact, each, now, sent_at) for each in still or [gate]]
+    first = next((one for one in found if one.counted), found[-1])
+    return replace(first, also=tuple(one for one in found if one is not first))
 
 
 _ASIDES: Final[Mapping[Verb, Reason]] = {"unknown": "unknown-text", "help": "help", "status": "status"}

@@ -103,6 +103,12 @@ class Messages(_Frozen):
         """The channel of this name; nothing for texts and for names that are not there."""
         return next((row for row in self.channels if row.id == name), None)
 
+    def joins(self, name: str, language: str) -> bool:
+        """Whether a text over a channel may ask about several gates: no call, and no text without an audited template for it."""
+        row = self.channel(name)
+        audited = self.sms.templates if row is None and self.sms else {}
+        return (row is None or row.kind != "voice") and (not audited or language in audited.get("joint", {}))
+
     def private(self, name: str) -> bool:
         """Whether only the contact reads what goes over a channel."""
         row = self.channel(name)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from drill.model.events import Fact, Kind
+from drill.model.joint_questions import earlier_questions
 from drill.model.plan import Plan
 from drill.model.progress_rows import GateProgress, StepProgress
 
@@ -27,6 +28,8 @@ class Progress:
     phases: dict[str, str] = field(default_factory=dict)
     undo_order: list[str] = field(default_factory=list)
     gates: dict[str, GateProgress] = field(default_factory=dict)
+    joined: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """Gate and contact to the earlier gates that the text to this contact asks about too; in the order of asking."""
     abort: str = ""
     """Why somebody asked to stop; empty when nobody did."""
     abort_by: str = ""
@@ -169,8 +172,10 @@ def _undo_failed(progress: Progress, fact: Fact) -> None:
 
 def _asked(progress: Progress, fact: Fact) -> None:
     gate = progress.gate(fact.data["gate"])
-    gate.state, gate.asked = "open", tuple(fact.data["contacts"])
-    gate.deadline = datetime.fromisoformat(fact.data["deadline"])
+    gate.state, gate.asked, gate.asked_at = "open", tuple(fact.data["contacts"]), {}
+    gate.deadline, gate.by = datetime.fromisoformat(fact.data["deadline"]), fact.data.get("by_what", "person")
+    for contact in gate.asked:
+        _put(progress, fact, contact)
 
 
 def _escalated(progress: Progress, fact: Fact) -> None:
@@ -179,6 +184,17 @@ def _escalated(progress: Progress, fact: Fact) -> None:
     gate.round += 1
     if "deadline" in fact.data:
         gate.deadline = datetime.fromisoformat(fact.data["deadline"])
+    _put(progress, fact, fact.data["to"])
+
+
+def _put(progress: Progress, fact: Fact, contact: str) -> None:
+    """A person is asked: alone, or together with what they were asked a moment ago."""
+    gate_id = fact.data["gate"]
+    progress.joined.pop((gate_id, contact), None)
+    if earlier := earlier_questions(progress.gates, gate_id, contact, fact.at):
+        progress.joined[gate_id, contact] = earlier
+    row = progress.gate(gate_id)
+    row.asked_at = {**row.asked_at, contact: fact.at}
 
 
 def _replied(progress: Progress, fact: Fact) -> None:

@@ -46,3 +46,7 @@ class GateProgress:
     answered_by: tuple[str, ...] = ()
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Wrong codes so far by contact."""
+    by: str = "person"
+    """Whose word closes it: person, receipt or system."""
+    asked_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When each contact was asked."""

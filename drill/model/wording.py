@@ -107,6 +107,7 @@ STATES: Final[Mapping[str, Mapping[Language, str]]] = {
     "done": {"en": "is done", "zh": "已完成"},
     "skipped": {"en": "was skipped", "zh": "已跳过"},
     "failed": {"en": "failed", "zh": "未成功"},
+    "waiting": {"en": "waits for your answer", "zh": "待答复"},
     "by hand": {"en": "is yours to do, answer when done", "zh": "请您完成后答复"},
 }
 """Ready values for `state`."""

@@ -12,7 +12,7 @@ from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.plan_channels import Abroad, Channel
 from drill.model.ports import Auditor, Messenger, ReplySource, Secrets
-from drill.model.wording import Template
+from drill.model.wording import Language, Template
 from drill.wiring.endpoints import alibaba_endpoint
 
 if TYPE_CHECKING:
@@ -128,11 +128,19 @@ def sends(plan: Plan, template: Template) -> bool:
     languages = {contact.language for contact in plan.contacts if "sms" in contact.channels}
     reasons = {
         "gate": any(len(gate.phases) == 1 for gate in plan.gates),
-        "joint": any(len(gate.phases) > 1 for gate in plan.gates),
+        "joint": any(len(gate.phases) > 1 for gate in plan.gates) or _may_join(plan, template.language),
         "escalation": any(gate.then for gate in plan.gates),
         "status": any(phase.notify for phase in plan.all_phases()),
     }
     return template.language in languages and reasons.get(template.purpose, True)
+
+
+def _may_join(plan: Plan, language: Language) -> bool:
+    """Whether two questions to one person may go out as one, if they come close: it has a template for it then."""
+    asked = [contact for gate in plan.gates if gate.by == "person" and not gate.by_hand for contact in {*gate.ask, *gate.then}]
+    texted = {contact.id for contact in plan.contacts if contact.language == language and "sms" in contact.channels}
+    written = plan.messages.sms is not None and language in plan.messages.sms.templates.get("joint", {})
+    return written and any(asked.count(contact) > 1 for contact in texted)
 
 
 def past_outcomes(records: Records, drill: str, plan: Plan) -> list[Outcome]:

@@ -10,6 +10,7 @@ import pytest
 
 from drill.engine.people import People
 from drill.model.events import Draft, Fact, Kind, stamp
+from drill.model.progress import Progress
 from drill.settings import Settings
 from tests.cli.conftest import Drill, journal
 from tests.engine.drilling import NUMBERS
@@ -51,8 +52,23 @@ def test_a_yes_with_the_code_counts(drill: Drill, code: str) -> None:
 def test_a_no_with_the_code_counts_and_asks_to_stop(drill: Drill, code: str) -> None:
     said = drill("decline", "--as", "lead", "--code", "-", "--json", typed=f" {code} ")
 
-    assert said.json() == {"counted": True, "gate": "go"}
+    assert said.json() == {"counted": True, "gate": "go", "gates": ["go"]}
     assert facts(Kind.ABORT_REQUESTED)[0].data["reason"] == "lead said no to go"
+
+
+def test_a_yes_with_the_code_of_a_joint_text_names_each_gate(drill: Drill, code: str) -> None:
+    assert code
+    plan, now = sandbox_plan(), datetime.now(UTC)
+    other = next(gate for gate in plan.gates if gate.id != "go" and not gate.by_hand)
+    asked = {"gate": other.id, "phases": list(other.phases), "contacts": ["lead"], "within_s": 300.0}
+    asked["deadline"] = stamp(now + timedelta(minutes=5))
+    journal().append(NAME, [Draft(Kind.ACKNOWLEDGEMENT_REQUESTED, "engine", f"{other.id}/requested", asked, now, 2.0, "boot/1")])
+    people = People(plan, drill=NAME, secrets=FakeSecrets(NUMBERS), key=Settings.load().reply_key())
+    shared = people.shared_codes(Progress().apply(journal().read(NAME)))[other.id, "lead"]
+
+    said = drill("ack", NAME, "--as", "lead", typed=shared)
+
+    assert (said.code, said.out) == (0, f"counted: lead said yes to go and {other.id}\n")
 
 
 def test_a_wrong_code_does_not_count_and_says_what_to_use(drill: Drill, code: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from drill.engine.preflight import Check, Preflight
 from drill.model.errors import Retryable
 from drill.model.plan_channels import Channel, Messages, SmsSettings
 from drill.model.ports import Audited, Auditor
+from drill.model.wording import CATALOGUE
 from drill.wiring.posts import sends
 from tests.engine.drilling import NUMBERS, Stage, gate_of, phase_of, plan_of, step_of
 from tests.fakes import FakeProbes, FakeSecrets
@@ -72,10 +75,20 @@ def test_a_person_without_a_number_is_reached_over_a_chat() -> None:
 
 
 def test_only_texts_that_a_plan_can_send_are_audited() -> None:
-    from drill.model.wording import CATALOGUE
-
     english = PLAN.model_copy(update={"contacts": (PLAN.contact("lead"),)})
 
     needed = {(template.purpose, template.language) for template in CATALOGUE.values() if sends(english, template)}
 
     assert needed == {("gate", "en"), ("hold", "en"), ("result", "en")}
+
+
+@pytest.mark.parametrize(("template", "audited"), [({"joint": {"en": "SMS_2"}}, True), ({}, False)])
+def test_a_joint_text_that_gates_of_one_person_may_become_is_audited_where_there_is_one(
+    template: dict[str, dict[str, str]],
+    audited: bool,  # noqa: FBT001
+) -> None:
+    sms = SmsSettings(provider="aliyun", sign="secret:SIGN", templates={"gate": {"en": "SMS_1"}, **template})
+    gates = (gate_of("a"), gate_of("b", ask=("oncall",), then=("lead",)))
+    plan = plan_of(phase_of("a", gate="a"), phase_of("b", gate="b"), gates=gates).model_copy(update={"messages": Messages(sms=sms)})
+
+    assert sends(plan, CATALOGUE["joint", "en"]) is audited

@@ -99,10 +99,13 @@ class _Game:
         asked = {question.id: question.asked for question in self._sequence.questions}
         codes = {(gate, who): self._drill.code(gate, who) for gate, people in asked.items() for who in people}
         length = next(len(code) for (gate, _), code in codes.items() if gate == answer.gate)
-        theirs = {code for (_, who), code in codes.items() if who == answer.who}
+        shared = self._drill.recorder.look(self._drill.people.shared_codes)
+        theirs = {code for (_, who), code in [*codes.items(), *shared.items()] if who == answer.who}
         right = codes.get((answer.gate, answer.who or ""))
-        others = [code for (_, who), code in codes.items() if who != answer.who and code not in theirs]
-        if answer.code == "right" and right:
+        others = [code for (_, who), code in [*codes.items(), *shared.items()] if who != answer.who and code not in theirs]
+        if answer.code == "of the joint text" and self._oracle.joint(answer.gate, answer.who):
+            return shared[answer.gate, str(answer.who)]
+        if answer.code in {"right", "of the joint text"} and right:
             return right
         if answer.code == "malformed":
             return "73215"[: 3 if self._rng.random() < 0.3 else 5]
@@ -116,8 +119,8 @@ class _Game:
         told = [fact for fact in self._drill.facts()[before:] if fact.kind is Kind.REPLY_RECEIVED]
         if not told:
             return "nothing", ""
-        verb, gate = told[0].data["verb"], str(told[0].data["gate"])
-        return ("abort", "") if verb == "abort" else ("confirm" if verb == "confirm" else "decline", gate)
+        verb, gates = told[0].data["verb"], "+".join(sorted(str(fact.data["gate"]) for fact in told))
+        return ("abort", "") if verb == "abort" else ("confirm" if verb == "confirm" else "decline", gates)
 
     def _compare(self, answer: Answer, text: str, expected: Effect, found: Effect) -> None:
         self._tally.answers += 1

@@ -11,10 +11,11 @@ from tests.fuzz.writing import Meaning
 PEOPLE: Final = ("lead", "oncall", "manager")
 WITHIN_S: Final = 60.0
 LOCKED_AFTER: Final = 3
+JOINT_WITHIN_S: Final = 10.0
 
-CodeKind = Literal["right", "none", "wrong", "of another person", "malformed"]
+CodeKind = Literal["right", "of the joint text", "none", "wrong", "of another person", "malformed"]
 Effect = tuple[Literal["confirm", "decline", "abort", "nothing"], str]
-"""What an answer does, and to which gate; an abort is to the whole drill."""
+"""What an answer does, and to which gates, joined by `+`; an abort is to the whole drill."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def _answer(rng: random.Random, questions: tuple[Question, ...], at_s: float) ->
     who = None if rng.random() < 0.06 else rng.choice(question.asked) if rng.random() < 0.85 else rng.choice(PEOPLE)
     meanings: list[Meaning] = ["yes", "no", "abort", "status", "aside"]
     [meaning] = rng.choices(meanings, weights=[60, 12, 5, 6, 17])
-    kinds: list[CodeKind] = ["right", "none", "wrong", "of another person", "malformed"]
-    [code] = rng.choices(kinds, weights=[55, 22, 13, 5, 5])
+    kinds: list[CodeKind] = ["right", "of the joint text", "none", "wrong", "of another person", "malformed"]
+    [code] = rng.choices(kinds, weights=[35, 20, 22, 13, 5, 5])
     if meaning == "status":
         code = "none"
     elif meaning == "aside" and code != "none":
@@ -93,6 +94,8 @@ class _State:
     state: Literal["open", "acknowledged", "declined", "expired"] = "open"
     votes: set[str] = field(default_factory=set)
     wrong: dict[str, int] = field(default_factory=dict)
+    earlier: dict[str, list[str]] = field(default_factory=dict)
+    """The gates that the text to a person asks about too."""
 
     def takes(self, who: str, at_s: float) -> bool:
         """Whether an answer of this person still counts."""
@@ -111,8 +114,18 @@ class Oracle:
         """Open what is asked by now."""
         due = [question for question in self._waiting if question.opens_at_s <= at_s]
         self._waiting = [question for question in self._waiting if question.opens_at_s > at_s]
-        self._gates |= {question.id: _State(question) for question in due}
+        for question in due:
+            self._gates[question.id] = _State(question, earlier={who: self._earlier(question, who) for who in question.asked})
         return due
+
+    def _earlier(self, question: Question, who: str) -> list[str]:
+        """What this person was asked less than ten seconds from it, and has not answered."""
+        rows = [row for row in self._gates.values() if who in row.question.asked and row.state == "open" and who not in row.votes]
+        return [row.question.id for row in rows if abs(row.question.opens_at_s - question.opens_at_s) < JOINT_WITHIN_S]
+
+    def joint(self, gate: str, who: str | None) -> bool:
+        """Whether this person's text for this gate asks about others too."""
+        return self.asked(gate, who) and bool(self._gates[gate].earlier[str(who)])
 
     def expire(self, gate: str) -> None:
         """The drill has noticed that nobody answered in time."""
@@ -135,11 +148,11 @@ class Oracle:
             return ("nothing", "") if answer.code == "malformed" else ("abort", "")
         live = [row for row in mine if row.state == "open"]
         asked = self._gates.get(answer.gate)
-        right = answer.code == "right" and asked is not None and asked in mine
+        right = answer.code in {"right", "of the joint text"} and asked is not None and asked in mine
         if answer.code not in {"none", "malformed"} and not right:
             self._charge(answer.who, live if answer.meaning in {"yes", "no"} else [])
-        elif answer.meaning in {"yes", "no"} and right:
-            return self._votes(answer, asked)
+        elif answer.meaning in {"yes", "no"} and right and asked is not None:
+            return self._votes_each(answer, asked)
         elif answer.meaning in {"yes", "no"} and answer.code == "none" and len(live) == 1 and not live[0].question.destructive:
             return self._votes(answer, live[0])
         return "nothing", ""
@@ -150,6 +163,13 @@ class Oracle:
         if not all(row.wrong.get(who, 0) >= LOCKED_AFTER for row in live):
             for row in live:
                 row.wrong[who] = row.wrong.get(who, 0) + 1
+
+    def _votes_each(self, answer: Answer, gate: _State) -> Effect:
+        """At each gate of the joint text that is still open, when its code is given; else at the one alone."""
+        others = gate.earlier[str(answer.who)] if answer.code == "of the joint text" else []
+        found = [self._votes(answer, row) for row in (*(self._gates[name] for name in others), gate)]
+        done = sorted(name for did, name in found if did != "nothing")
+        return ("decline" if answer.meaning == "no" else "confirm", "+".join(done)) if done else ("nothing", "")
 
     def _votes(self, answer: Answer, gate: _State | None) -> Effect:
         if gate is None or answer.who is None or not gate.takes(answer.who, answer.at_s):
