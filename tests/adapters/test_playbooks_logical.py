@@ -48,6 +48,7 @@ def refused_write(pair: LgPair, name: str) -> bool:
     return False
 
 
+@pytest.mark.sweep
 def test_a_promotion_that_would_harm_is_refused_and_changes_nothing(pair: LgPair) -> None:
     position = pair.a.sql("select pg_current_wal_lsn()")
 

@@ -163,6 +163,7 @@ def test_what_the_old_primary_wrote_alone_is_counted_and_only_a_rebuild_brings_i
     assert [server.sql("select group_concat(id) from shop.canary") for server in (pair.a, pair.b)] == ["1", "1"]
 
 
+@pytest.mark.sweep
 def test_two_writable_servers_are_refused_not_repaired(pair: MyPair) -> None:
     pair.b.sql("stop slave; reset slave all; set global read_only = 0")
 
