@@ -23,6 +23,7 @@ from drill.adapters.propagation import DnsPropagation
 from drill.model.errors import Fatal
 from drill.steps.gslb_await import GslbAwait, GslbAwaitParams
 from drill.steps.gslb_switch import GslbSwitch, GslbSwitchParams
+from tests.e2e.place import eventually
 from tests.fakes import FakeAttempt, FakeGround, fake_world
 from tests.sandbox.dns_process import DnsProcess, running_dns
 
@@ -96,8 +97,7 @@ def failover(process: DnsProcess, endpoint: ThreadingHTTPServer, request: pytest
 def test_the_checks_switch_by_themselves_when_the_endpoint_dies(failover: Failover, endpoint: ThreadingHTTPServer) -> None:
     params = GslbAwaitParams.model_validate({"name": failover.name, "to": "standby", "limit": "60s", "every": "50ms"})
     world, attempt = failover.world(), FakeAttempt()
-    assert GslbAwait().ready(params, world) == []
-    assert failover.answer() == HOME
+    assert eventually(lambda: GslbAwait().ready(params, world) == [] and failover.answer() == HOME)  # once the checkers have seen it well
 
     endpoint.shutdown()
     endpoint.server_close()
