@@ -58,7 +58,8 @@ class Listener:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         argv = [sys.executable, "-m", MODULE, "--host", self._host, "--port", str(self._port), "--ready", str(_ready(self._settings))]
         with self._log.open("wb") as log:
-            environment = {**child_environment(), MARK: self._settings.mark(), "DRILL_HOME": str(self._settings.home)}
+            mark = f"web@{self._settings.mark()}"  # not the home's own: a sandbox that comes up ends whatever carries that
+            environment = {**child_environment(), MARK: mark, "DRILL_HOME": str(self._settings.home)}
             self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True)
         tell(self._child, handed_down())
         self._port = int(self._wait_ready(self._child).rpartition(":")[2])

@@ -112,7 +112,7 @@ class ProcessWatch:
         self.roots: set[int] = set()
         """The environment of these is the user's own; their arguments are looked at."""
         self._needles = needles
-        self._mark = f"DRILL_MARK={mark}".encode()
+        self._mark = re.compile(rb"DRILL_MARK=(web@)?" + re.escape(mark.encode()))
         self._every_s = every_s
         self._texts: set[tuple[bytes, bytes]] = set()
         self._own: set[bytes] = set()
@@ -139,7 +139,7 @@ class ProcessWatch:
         ours = set(self.roots)
         for pid in sorted(int(place.name) for place in Path("/proc").iterdir() if place.name.isdecimal()):
             words, environment, parent = _proc(pid)
-            if not (self._mark in environment or parent in ours or pid in ours):
+            if not (self._mark.search(environment) or parent in ours or pid in ours):
                 continue
             ours.add(pid)
             shown = words.replace(b"\0", b" ")
