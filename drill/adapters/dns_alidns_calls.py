@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Container, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from drill.adapters.sms_aliyun_errors import NEVER_LEFT, redact
+from drill.adapters.sms_aliyun_errors import redact, refusal_of
 from drill.adapters.sms_aliyun_sdk import Account, is_loopback, open_client
 from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 
@@ -75,8 +75,8 @@ class AlidnsCalls:
     def _call(self, action: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             answer = self._send(action, {name: _text(value) for name, value in parameters.items() if value is not None})
-        except Exception as error:  # noqa: BLE001 - the SDK raises several unrelated families
-            _refuse(action, error)
+        except Exception as error:
+            raise _Refused(action, *refusal_of(error)) from error
         if answer.get("Code"):  # the SDK takes an answer with HTTP 200 for a success, whatever it says
             raise _Refused(action, 200, str(answer["Code"]), str(answer.get("Message", ""))) from None
         return answer
@@ -129,18 +129,6 @@ class _Refused(Exception):
         if self.code in _UNKNOWN or self.code.endswith("NotExist"):
             return Fatal(f"{label} does not know it: {self.code}.", code="A221", fix="Check the name, the zone and the account.")
         return Fatal(f"{label} refuses: {self.code}: {self.message}", code="A222", fix="Correct the values, or what protects the record.")
-
-
-def _refuse(action: str, error: Exception) -> NoReturn:
-    if isinstance(error, ImportError):
-        raise _Refused(action, 0, "not-installed", str(error)) from error
-    status, code = getattr(error, "status_code", None), getattr(error, "code", None)
-    if isinstance(status, int) and code:
-        raise _Refused(action, status, str(code), str(getattr(error, "message", ""))) from error
-    said = f"{error} {getattr(error, 'inner_exception', '') or ''}"
-    if "redential" in type(error).__name__:
-        raise _Refused(action, 0, "no-credentials", "") from error
-    raise _Refused(action, 0, "not-sent" if any(words in said for words in NEVER_LEFT) else "no-answer", "") from error
 
 
 def _text(value: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from drill.adapters.sms_aliyun_errors import NEVER_LEFT, redact
+from drill.adapters.sms_aliyun_errors import redact, refusal_of
 from drill.adapters.sms_aliyun_sdk import Account, is_loopback, open_client
 from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 
@@ -132,8 +132,8 @@ class AliyunCalls:
             answer = self._send(product, action, {name: value for name, value in parameters.items() if value is not None})
         except StepError:
             raise
-        except Exception as error:  # noqa: BLE001 - the SDK raises several unrelated families
-            _refuse(action, error)
+        except Exception as error:
+            raise _Refused(action, *refusal_of(error)) from error
         if answer.get("Code") not in {None, "200", 200}:  # the SDK takes an answer with HTTP 200 for a success, whatever it says
             raise _Refused(action, 200, str(answer["Code"]), str(answer.get("Message", "")))
         return answer
@@ -193,18 +193,6 @@ class _Refused(Exception):
             fix = "Look at it in the provider's console before anything else."
             return InDoubt(f"{label} did not say whether it worked: {self.code}.", code="A350", fix=fix)
         return Retryable(f"{label} does not answer: {self.code}.", code="A124", fix="See whether its endpoint can be reached.")
-
-
-def _refuse(action: str, error: Exception) -> NoReturn:
-    if isinstance(error, ImportError):
-        raise _Refused(action, 0, "not-installed", str(error)) from error
-    status, code = getattr(error, "status_code", None), getattr(error, "code", None)
-    if isinstance(status, int) and code:
-        raise _Refused(action, status, str(code), str(getattr(error, "message", ""))) from error
-    said = f"{error} {getattr(error, 'inner_exception', '') or ''}"
-    if "redential" in type(error).__name__:
-        raise _Refused(action, 0, "no-credentials", "") from error
-    raise _Refused(action, 0, "not-sent" if any(words in said for words in NEVER_LEFT) else "no-answer", "") from error
 
 
 def dig(answer: Mapping[str, Any], *keys: str) -> list[Any]:

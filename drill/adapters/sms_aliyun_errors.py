@@ -113,3 +113,19 @@ def delivery_of(details: Any) -> Delivery:
     if status == "2" and code != "REQUEST_SUCCESS":
         return "failed"
     return "accepted" if status in {"1", "2"} else "unknown"
+
+
+def refusal_of(error: Exception) -> tuple[int, str, str]:
+    """HTTP status (0: there was no answer), code and message of what the SDK raised; our own codes where the vendor gave none.
+
+    These are `not-installed`, `no-credentials`, `not-sent` (it never left this machine) and `no-answer` (nobody knows).
+    """
+    if isinstance(error, ImportError):
+        return 0, "not-installed", str(error)
+    status, code = getattr(error, "status_code", None), getattr(error, "code", None)
+    if isinstance(status, int) and code:
+        return status, str(code), str(getattr(error, "message", ""))
+    said = f"{error} {getattr(error, 'inner_exception', '') or ''}"
+    if "redential" in type(error).__name__:
+        return 0, "no-credentials", ""
+    return 0, "not-sent" if any(words in said for words in NEVER_LEFT) else "no-answer", ""

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +19,7 @@ _V3 = {"path": "/nacos/v3/admin/cs/config", "group": "groupName", "login": "/nac
 _V2 = {"path": "/nacos/v2/cs/config", "group": "group", "login": "/nacos/v1/auth/login"}
 
 
-class Centre:
+class Centre(ABC):
     """What both have in common: one text, and faults that a test asks for."""
 
     def __init__(self, text: str) -> None:
@@ -42,8 +43,9 @@ class Centre:
                 return None
             return answer
 
+    @abstractmethod
     def answer(self, asked: Asked) -> Answer:
-        raise NotImplementedError
+        """What this product says to a request."""
 
 
 class FakeNacos(Centre):
