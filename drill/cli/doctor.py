@@ -33,7 +33,7 @@ def command(scenario: Path, sets: Sequence[str], *, as_json: bool, cloud: Litera
     \b
     Example:
       drill doctor scenarios/sandbox-region-outage.yaml
-      drill doctor scenarios/aws-region-outage.yaml --policy aws > policy.json
+      drill doctor scenarios/aws-singapore-to-tokyo.yaml --policy aws > policy.json
     """
     if cloud is not None:
         return _print_policy(scenario, sets, cloud)

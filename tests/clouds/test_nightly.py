@@ -50,7 +50,7 @@ def test_a_missing_playbook_turns_it_red_and_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "scenarios"
     shutil.copytree(PROJECT / "scenarios", broken)
     (tmp_path / "home").mkdir()
-    file = broken / "aws-region-outage.yaml"
+    file = broken / "aws-singapore-to-tokyo.yaml"
     file.write_text(file.read_text().replace("rejoin_postgres.yml", "rejoin_postgre.yml"))
 
     done, junit = nightly(tmp_path / "home", broken)
@@ -58,11 +58,11 @@ def test_a_missing_playbook_turns_it_red_and_is_named(tmp_path: Path) -> None:
     assert done.returncode == 3
     [failure] = ET.parse(junit).getroot().iter("failure")  # noqa: S314 - our own file
     assert "rejoin_postgre.yml" in (failure.attrib.get("message") or "") + (failure.text or "")
-    assert "aws-region-outage.yaml: 7 of 10 phases would run, 1 refusal(s)" in done.stdout
+    assert "aws-singapore-to-tokyo.yaml: 7 of 10 phases would run, 1 refusal(s)" in done.stdout
 
 
 def test_what_is_lacking_is_an_error_when_it_must_not_be(tmp_path: Path) -> None:
-    done, _ = nightly(tmp_path, PROJECT / "scenarios" / "aws-region-outage.yaml", "--strict")
+    done, _ = nightly(tmp_path, PROJECT / "scenarios" / "aws-singapore-to-tokyo.yaml", "--strict")
 
     assert done.returncode == 3
     assert "refused: outage.blackhole" in done.stdout

@@ -29,7 +29,7 @@ from tests.clouds.policy_asking import actions_of, allows, asked_of_aliyun, aske
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "policies"
-AWS, ALIYUN, ACROSS = "aws-region-outage", "aliyun-hangzhou-to-shanghai", "aliyun-to-aws-region-outage"
+AWS, ALIYUN, ACROSS = "aws-singapore-to-tokyo", "aliyun-hangzhou-to-shanghai", "aliyun-to-aws-region-outage"
 SINGAPORE = "arn:aws:ec2:ap-southeast-1:123456789012"
 DOCTOR = "Doctor"
 

@@ -51,7 +51,7 @@ def test_with_credentials_everything_that_a_plan_needs_of_a_cloud_is_looked_at(t
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
     image = "phases.rebuild.steps.capacity.terraform.apply.variables={image: ami-1, instance_type: m5.large, size: 4}"
 
-    names = [each.name for each in looks(planned("aws-region-outage", image), tmp_path)]
+    names = [each.name for each in looks(planned("aws-singapore-to-tokyo", image), tmp_path)]
 
     built = ("stock", "quota", "image")
     assert names == [
@@ -66,7 +66,7 @@ def test_what_an_expression_will_say_is_not_looked_at(tmp_path: Path, monkeypatc
     later = "'{{ sites.standby.region }}'"
     written = f"phases.rebuild.steps.capacity.terraform.apply.variables={{image: {later}, instance_type: {later}}}"
 
-    names = [each.name for each in looks(planned("aws-region-outage", written), tmp_path)]
+    names = [each.name for each in looks(planned("aws-singapore-to-tokyo", written), tmp_path)]
 
     assert not [name for name in names if name.startswith(("stock", "quota", "image"))]
 
@@ -86,9 +86,9 @@ def test_the_standby_that_is_promoted_and_the_zone_whose_name_moves_are_looked_a
     databases = FakeDatabases([(True, True, 0.5)])
     world = fake_world(ground=_Described({}), dns=FakeDns({}), own=fake_own(databases=databases))
 
-    lag, delegation = data_looks(planned("aws-region-outage"), world)
+    lag, delegation = data_looks(planned("aws-singapore-to-tokyo"), world)
 
     assert [row.level for row in examine([lag])] == ["ok"]
     assert delegation.name == "delegation example.com"
-    named = planned("aws-region-outage", "zones.example.com={provider: route53, servers: ['192.0.2.53:53']}")
+    named = planned("aws-singapore-to-tokyo", "zones.example.com={provider: route53, servers: ['192.0.2.53:53']}")
     assert [each.name for each in data_looks(named, world)] == ["replica lag standby"]

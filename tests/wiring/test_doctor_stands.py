@@ -21,7 +21,7 @@ from tests.fakes import FakeSecrets
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 ACROSS = "aliyun-to-aws-region-outage"
-WITHIN_AWS = "aws-region-outage"
+WITHIN_AWS = "aws-singapore-to-tokyo"
 HANGZHOU, SINGAPORE, TOKYO = Place("aliyun", "cn-hangzhou"), Place("aws", "ap-southeast-1"), Place("aws", "ap-northeast-1")
 
 
