@@ -2,104 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from drill.engine.notify import Notifier
-from drill.engine.outbox_lanes import ThreadLanes
-from drill.engine.outbox_memory import MemoryLedger, MemoryLetters
+from drill.engine.outbox_memory import MemoryLetters
 from drill.engine.trips import Office
 from drill.model.events import Kind
-from drill.model.plan import Plan
-from drill.model.plan_channels import Channel, Messages
 from drill.model.ports import OutboundMessage, SendResult
-from drill.model.ports_people import Limit, Way
-from tests.engine.drilling import Died, Stage, gate_of, phase_of, plan_of, step_of
+from drill.model.ports_people import Way
+from tests.engine.drilling import Died, Stage, phase_of
+from tests.engine.outbox_post import GATE, PATIENCE_S, Hanging, Post, plan, until
 from tests.fakes import FakeMessenger
 
-MAIL = Channel(id="email", kind="smtp", host="mail", port=587, sender="drill@example.com")
-GATE = gate_of("a")
 BUSY = SendResult("rejected", "fake", code="busy", retryable=True)
-PATIENCE_S = 20.0
-
-
-def plan(*channels: str, phases: int = 1) -> Plan:
-    told = [phase_of(f"t{number}", notify=("lead",)) for number in range(phases)]
-    made = plan_of(phase_of("a", step_of("a.x"), gate="a"), *told, gates=(GATE,))
-    lead = made.contact("lead").model_copy(update={"channels": channels, "email": ("secret:LEAD_MAIL",)})
-    oncall = made.contact("oncall").model_copy(update={"channels": ("email",), "email": ("secret:LEAD_MAIL",)})
-    return made.model_copy(update={"contacts": (lead, oncall, made.contact("manager")), "messages": Messages(channels=(MAIL,))})
-
-
-class RealTime:
-    """A clock that runs."""
-
-    epoch = "boot-1/1"
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-
-    def now(self) -> Any:
-        return self._stage.clock.now()
-
-    def mono_s(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-class Hanging(FakeMessenger):
-    """Takes no text until it is let go."""
-
-    def __init__(self, channel: str = "sms") -> None:
-        super().__init__(channel=channel)
-        self.free = threading.Event()
-
-    def send(self, message: OutboundMessage) -> SendResult:
-        self.free.wait(PATIENCE_S)
-        return super().send(message)
-
-
-@dataclass
-class Post:
-    """A notifier with an outbox of threads."""
-
-    made: Plan
-    channels: dict[str, Any]
-    letters: MemoryLetters = field(default_factory=MemoryLetters)
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    room: int = 1000
-    hang_s: float = 30.0
-    stage: Stage | None = None
-
-    def __post_init__(self) -> None:
-        self.drill = self.stage or Stage(self.made)
-        self.drill.secrets.values["LEAD_MAIL"] = "lead@example.com"
-        self.drill.recorder.clock = RealTime(self.drill)
-        self.office = Office(
-            letters=self.letters,
-            ledger=self.ledger,
-            lanes=ThreadLanes(hang_s=self.hang_s),
-            owner=f"life {self.drill.life}",
-            room=self.room,
-            chance=lambda: 0.0,
-        )
-        self.notifier = Notifier(self.drill.recorder, self.drill.people, self.channels, office=self.office)
-
-    def tell(self, number: int = 0) -> None:
-        self.notifier.tell(self.drill.plan.phase(f"t{number}"), took_s=1.0)
-
-    def sent(self) -> list[tuple[str, str, str]]:
-        return [(fact.data["channel"], fact.data["state"], fact.data["code"]) for fact in self.drill.facts(Kind.MESSAGE_SENT)]
-
-    def findings(self) -> set[str]:
-        return {fact.data["code"] for fact in self.drill.facts(Kind.FINDING_RAISED)}
 
 
 @pytest.fixture
@@ -120,13 +39,6 @@ def opened() -> Iterator[Callable[..., Post]]:
 
 
 Make = Callable[..., Post]
-
-
-def until(holds: Callable[[], object]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
 
 
 def test_telling_people_returns_before_a_provider_answers(opened: Make) -> None:
@@ -261,61 +173,6 @@ def test_a_send_nobody_can_look_up_is_not_repeated_after_a_crash_but_in_doubt() 
         ("accepted", "OK"),
     ]
     assert len({message.id for message in messenger.sent}) == len(messenger.sent) == 2
-
-
-class Limited(FakeMessenger):
-    """A provider that takes one text a day for a number."""
-
-    def way(self, message: OutboundMessage) -> Way:
-        return Way("limited", limits=(Limit(1, 86_400.0, "all"),))
-
-
-def test_a_text_over_the_carriers_limit_goes_to_the_next_channel_at_once() -> None:
-    drill, ledger = Stage(plan("sms", "email", phases=3)), MemoryLedger()
-    drill.secrets.values["LEAD_MAIL"] = "lead@example.com"
-    by = {"sms": Limited(), "email": FakeMessenger(channel="email")}
-    notifier = Notifier(drill.recorder, drill.people, by, office=Office(ledger=ledger))
-    before_s = drill.clock.at_s
-
-    for number in range(3):
-        notifier.tell(drill.plan.phase(f"t{number}"), took_s=1)
-
-    facts = [(fact.data["channel"], fact.data["state"], fact.data["code"]) for fact in drill.facts(Kind.MESSAGE_SENT)]
-    assert facts[:3] == [("sms", "accepted", "OK"), ("sms", "rejected", "quota"), ("sms", "accepted", "OK")]
-    assert facts[-1] == ("email", "accepted", "OK")
-    assert len(by["sms"].sent) == 2
-    assert drill.clock.at_s == before_s
-
-
-def test_a_number_the_provider_blocks_gets_no_more_from_it_until_then() -> None:
-    drill, ledger = Stage(plan("sms", phases=2)), MemoryLedger()
-    blocked = SendResult("rejected", "fake", code="isv.BUSINESS_LIMIT_CONTROL", blocked_s=3600.0)
-    messenger = Limited(blocked, blocked)
-    notifier = Notifier(drill.recorder, drill.people, {"sms": messenger}, office=Office(ledger=ledger))
-
-    notifier.tell(drill.plan.phase("t0"), took_s=1)
-    notifier.tell(drill.plan.phase("t1"), took_s=1)
-
-    assert len(messenger.sent) == 2
-    assert [fact.data["code"] for fact in drill.facts(Kind.MESSAGE_SENT)][2:] == ["quota", "quota"]
-
-
-class Slow(FakeMessenger):
-    """A provider account of two sends a second."""
-
-    def way(self, message: OutboundMessage) -> Way:
-        return Way("slow", per_second=2.0)
-
-
-def test_an_account_is_not_asked_faster_than_its_rate() -> None:
-    drill = Stage(plan("sms", phases=6))
-    notifier = Notifier(drill.recorder, drill.people, {"sms": Slow()})
-    before_s = drill.clock.at_s
-
-    for number in range(6):
-        notifier.tell(drill.plan.phase(f"t{number}"), took_s=1)
-
-    assert 1.9 <= drill.clock.at_s - before_s <= 2.1
 
 
 def test_a_text_nobody_wants_any_more_is_not_sent_but_told() -> None:
