@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "drill").rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path.name != "__init__.py")
 FILE_LIMIT, FUNCTION_LIMIT = 300, 40
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?)($|_|\.)")
 
@@ -18,7 +19,7 @@ def named(paths: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", paths, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-@named(SOURCES)
+@named(SOURCES + TESTS)
 def test_a_file_has_one_job_and_says_it_in_its_first_line(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(text))
