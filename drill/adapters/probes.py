@@ -1,4 +1,4 @@
-"""Asks probes from the user's side: resolve the name anew, open a new connection, judge the answer, never beyond the deadline."""
+"""Asks probes from the user's side: resolve anew and connect anew, unless told to keep both; judge, never beyond the deadline."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from functools import cached_property
 from ipaddress import ip_address
 
 from drill.adapters.probes_http import Answer, Exchange, ProbeFailed, Target, judge, target_of
+from drill.adapters.probes_kept import KeptClient
 from drill.model.errors import Fatal
 from drill.model.plan import Probe
 from drill.model.ports import Sample
@@ -50,13 +51,22 @@ class Probes:
     resolver: tuple[str, int] | None
     site_of: Callable[[str], str]
     _targets: dict[str, Target] = field(init=False, repr=False)
+    _kept: dict[str, KeptClient] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._targets = {name: target_of(probe) for name, probe in self.probes.items()}
+        self._kept = {name: KeptClient(self._targets[name]) for name, probe in self.probes.items() if probe.connection == "kept"}
 
     def ask(self, probe: str) -> Sample:
         """Ask once and wait for the answer. Raises: Fatal: no probe has this name (A260)."""
-        return asyncio.run(self.sample(probe))
+        return asyncio.run(self._ask_alone(probe))
+
+    async def _ask_alone(self, probe: str) -> Sample:
+        try:
+            return await self.sample(probe)
+        finally:
+            if probe in self._kept:
+                self._kept[probe].drop(asyncio.get_running_loop())
 
     async def sample(self, probe: str, *, timeout_s: float | None = None) -> Sample:
         """Ask once. Never longer than `timeout_s` (else the probe's own), counted from the first packet of the name's resolution.
@@ -70,7 +80,7 @@ class Probes:
             limit_s = self.probes[probe].timeout_s
         trip = _Trip()
         sent_s = time.monotonic()
-        error = await self._travel(target, trip, limit_s)
+        error = await self._travel(target, trip, limit_s, kept=self._kept.get(probe))
         late = trip.arrived_s is not None and trip.arrived_s - sent_s > limit_s
         if not error and late:  # the loop was busy: the answer was there in time or not, nobody can say
             error = "deadline"
@@ -82,10 +92,10 @@ class Probes:
             raise Fatal(f"there is no probe {probe!r}.", code="A260", fix=f"Known probes: {', '.join(sorted(self._targets)) or 'none'}.")
         return self._targets[probe]
 
-    async def _travel(self, target: Target, trip: _Trip, limit_s: float) -> str:
+    async def _travel(self, target: Target, trip: _Trip, limit_s: float, *, kept: KeptClient | None) -> str:
         try:
             async with asyncio.timeout(limit_s):
-                answer = await self._exchange(target, trip)
+                answer = await (self._exchange(target, trip) if kept is None else self._exchange_kept(kept, trip))
             judge(answer, target)
         except TimeoutError:
             return "dns" if trip.resolving else "deadline"
@@ -102,13 +112,26 @@ class Probes:
         trip.address = random.choice(await self._addresses(target.host))
         trip.resolving = False
         trip.exchange = exchange = Exchange(target)
-        context = self._tls if target.tls else None
-        name = target.host if target.tls else None
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: exchange, trip.address, target.port, ssl=context, server_hostname=name)
+        await self._connect(target, exchange, trip.address)
         answer = await exchange.done
         trip.arrived_s = time.monotonic()
         return answer
+
+    async def _exchange_kept(self, client: KeptClient, trip: _Trip) -> Answer:
+        async def choose() -> str:
+            return random.choice(await self._addresses(client.target.host))
+
+        trip.address = await client.settle(choose)
+        trip.resolving = False
+        answer = await client.ask(lambda line, address: self._connect(client.target, line, address))
+        trip.arrived_s = time.monotonic()
+        return answer
+
+    async def _connect(self, target: Target, protocol: asyncio.Protocol, address: str) -> None:
+        context = self._tls if target.tls else None
+        name = target.host if target.tls else None
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: protocol, address, target.port, ssl=context, server_hostname=name)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -58,7 +58,7 @@ def _http_target(probe: Probe, url: str) -> Target:
         f"Host: {parts.netloc.rpartition('@')[2]}",
         "User-Agent: drill-probe",
         "Accept: */*",
-        "Connection: close",
+        f"Connection: {'keep-alive' if probe.connection == 'kept' else 'close'}",
         *(["Content-Length: 0"] if probe.method not in {"GET", "HEAD"} else []),
     ]
     if any(character in line for line in lines for character in "\r\n"):
@@ -82,6 +82,8 @@ class Answer:
     head_only: bool = False
     body: bytes = b""
     status: int = 0
+    closes: bool = False
+    """Whether the server will take no further request on this connection."""
     _raw: bytearray = field(default_factory=bytearray)
     _body_at: int = 0
     _length: int | None = None
@@ -116,6 +118,12 @@ class Answer:
             raise ProbeFailed("closed")
         self.body = bytes(self._raw[self._body_at :])
 
+    def ends_exactly(self) -> bool:
+        """Whether nothing has come beyond the end of a complete answer."""
+        if self.head_only or self.status in {204, 304}:
+            return len(self._raw) == self._body_at
+        return self._chunked or (self._length is not None and len(self._raw) == self._body_at + self._length)
+
     def text(self) -> bytes:
         """The body, put together."""
         return _unchunk(bytes(self._raw[self._body_at :])) if self._chunked else self.body
@@ -130,6 +138,8 @@ class Answer:
             raise ProbeFailed("not_http")
         self.status, self._body_at = int(words[1]), end + 4
         headers = {name.strip().lower(): value.strip().lower() for name, _, value in (line.partition(b":") for line in lines)}
+        said = headers.get(b"connection", b"")
+        self.closes = b"close" in said or (words[0] == b"HTTP/1.0" and b"keep-alive" not in said)
         self._chunked = b"chunked" in headers.get(b"transfer-encoding", b"")
         if not self._chunked and headers.get(b"content-length", b"").isdigit():
             self._length = int(headers[b"content-length"])

@@ -13,6 +13,30 @@ from drill.model.effects import Resume
 from drill.model.errors import JournalBroken
 from drill.model.events import canonical
 from drill.model.plan_channels import Messages
+from drill.model.plan_probes import Canary, Guard, Probe, VantagePoint
+
+__all__ = [
+    "PLAN_VERSION",
+    "Canary",
+    "Contact",
+    "Frozen",
+    "Gate",
+    "Guard",
+    "Limits",
+    "Messages",
+    "Mode",
+    "Objectives",
+    "Plan",
+    "PlannedPhase",
+    "PlannedStep",
+    "Probe",
+    "Site",
+    "Text",
+    "VantagePoint",
+    "Zone",
+    "ZoneProvider",
+    "plan_digest",
+]
 
 PLAN_VERSION = 1
 
@@ -76,44 +100,6 @@ class Zone(Frozen):
         """Whether a name lies in this zone."""
         full, mine = name.rstrip(".").lower(), self.id.rstrip(".").lower()
         return full == mine or full.endswith(f".{mine}")
-
-
-class Probe(Frozen):
-    """A read-only question asked again and again. `http` and `tcp` may hold expressions over `sites`."""
-
-    id: str
-    http: str | None = None
-    method: str = "GET"
-    tcp: str | None = None
-    every_s: float = 0.1
-    timeout_s: float = 2.0
-    user_view: bool = False
-    expect: str | None = None
-
-
-class Guard(Frozen):
-    """A condition that ends the drill when it breaks, watched until the verdict. Its texts may hold expressions over `sites`.
-
-    `asks` a probe (breaks after `misses` in a row), Prometheus (`query` returns something while it holds) or Alertmanager (`alert` must not
-    fire). The last two are asked every `every_s`, and break when they do not hold, or give no answer, for `for_s`.
-    """
-
-    id: str
-    asks: Literal["probe", "prometheus", "alertmanager"]
-    probe: str = ""
-    misses: int = 3
-    url: str = ""
-    query: str = ""
-    alert: str = ""
-    for_s: float = 5.0
-    every_s: float = 2.0
-
-
-class Canary(Frozen):
-    """Numbered, acknowledged writes. `postgres` is a secret reference to a connection string."""
-
-    postgres: str
-    every_s: float = 0.1
 
 
 class Contact(Frozen):
@@ -215,6 +201,7 @@ class Plan(Frozen):
     probes: tuple[Probe, ...] = ()
     canary: Canary | None = None
     guards: tuple[Guard, ...] = ()
+    vantage_points: tuple[VantagePoint, ...] = ()
     contacts: tuple[Contact, ...] = ()
     messages: Messages = Messages()
     limits: Limits
@@ -236,10 +223,10 @@ class Plan(Frozen):
         return written
 
     @model_serializer(mode="wrap")
-    def _without_zones_that_are_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Plans of older releases keep their digest."""
         row: dict[str, Any] = write(self)
-        return row if self.zones else {name: value for name, value in row.items() if name != "zones"}
+        return {name: value for name, value in row.items() if value or name not in {"zones", "vantage_points"}}
 
     def digest(self) -> str:
         """SHA-256 of the plan: what a person approved."""
@@ -280,6 +267,10 @@ class Plan(Frozen):
     def probe(self, probe_id: str) -> Probe:
         """The probe with this id. Raises: KeyError: there is none."""
         return _only(self.probes, probe_id)
+
+    def vantage_point(self, point_id: str) -> VantagePoint:
+        """The vantage point with this id. Raises: KeyError: there is none."""
+        return _only(self.vantage_points, point_id)
 
 
 class _Named(Protocol):

@@ -47,11 +47,16 @@ class ProbeForm(Form):
     timeout: Span = 2.0
     user_view: bool = False
     expect: str | None = None
+    connection: Literal["new", "kept"] = Field(
+        default="new", description="kept: as a client that never resolves the name again; it keeps its first address and its connection."
+    )
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> ProbeForm:
         if (self.http is None) == (self.tcp is None):
             raise ValueError("expected exactly one of http and tcp")
+        if self.connection == "kept" and self.http is None:
+            raise ValueError("expected http with connection: kept: an open connection alone says nothing")
         return self
 
 

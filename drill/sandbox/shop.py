@@ -16,6 +16,8 @@ from drill.sandbox.database_session import Session
 BACKLOG = 256
 SESSIONS = 6
 DEADLINE_S = 0.9
+PATIENCE_S = 5
+"""For a request, and for the next one on a connection that is kept."""
 ORDERS_SQL = """create table if not exists orders (
     id uuid primary key, region text not null, instance text not null, at timestamptz not null default clock_timestamp())"""
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
@@ -67,27 +69,34 @@ class Shop:
         return {"region": self.region, "instance": self.instance, **more}
 
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request on one connection."""
+        """One connection: a request, and more when the client asks to keep it."""
         try:
-            async with asyncio.timeout(5):
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                method, _, rest = head.partition(" ")
-                status, body = await self.answer(method, rest.partition(" ")[0].partition("?")[0])
-                writer.write(_response(status, body))
-                await writer.drain()
+            while await self._exchange(reader, writer):
+                pass
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, TimeoutError):
             writer.transport.abort()  # the client left or never asked: nobody is there to be answered
         finally:
             writer.close()
 
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; true when another may follow."""
+        async with asyncio.timeout(PATIENCE_S):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            method, _, rest = head.partition(" ")
+            keep = "\r\nconnection: keep-alive\r\n" in head.lower()
+            status, body = await self.answer(method, rest.partition(" ")[0].partition("?")[0])
+            writer.write(_response(status, body, keep=keep))
+            await writer.drain()
+            return keep
 
-def _response(status: int, body: dict[str, Any]) -> bytes:
+
+def _response(status: int, body: dict[str, Any], *, keep: bool) -> bytes:
     content = json.dumps(body).encode() + b"\n"
     head = (
         f"HTTP/1.1 {status} {_REASONS[status]}",
         "Content-Type: application/json",
         f"Content-Length: {len(content)}",
-        "Connection: close",
+        f"Connection: {'keep-alive' if keep else 'close'}",
     )
     return "\r\n".join((*head, "", "")).encode() + content
 

@@ -38,3 +38,22 @@ def test_a_database_that_accepts_and_never_answers_is_a_503_within_the_deadline_
 
         assert found == [503] * (SESSIONS * 3)
         assert time.monotonic() - begun_s < DEADLINE_S + 1.0
+
+
+def test_a_connection_is_kept_for_a_client_that_asks_for_it_and_closed_for_any_other() -> None:
+    async def talk() -> tuple[bytes, bytes]:
+        shop = Shop("a", "a1", NOWHERE)
+        server = await asyncio.start_server(shop.serve_one, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+        writer.write(b"GET / HTTP/1.1\r\nConnection: keep-alive\r\n\r\n")
+        kept = await reader.readuntil(b"}\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+        closed = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        server.close()
+        return kept, closed
+
+    kept, closed = asyncio.run(talk())
+
+    assert b"\r\nConnection: keep-alive\r\n" in kept
+    assert b"\r\nConnection: close\r\n" in closed
