@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from drill.adapters.dns_route53_client import client_errors, no_page_for_an_answer
 from drill.adapters.lever_pull import Held, pull
 from drill.model.errors import Fatal, InDoubt, Retryable
 from drill.model.ports import NameFacts, Steering
@@ -87,7 +88,7 @@ class RoutingControls:
 
         Repeating an update at the next endpoint is safe: it sets states, it does not toggle them.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import ClientError
 
         silent, doubtful = [], False
         for region, url in self._rng.sample(self._endpoints, len(self._endpoints)):
@@ -99,7 +100,7 @@ class RoutingControls:
                     ours = _CODES.get(code, "A224")
                     raise Fatal(f"the routing controls of {self._name} refuse: {code}.", code=ours, fix=_FIXES[ours]) from error
                 silent.append(f"{region} {code}")
-            except BotoCoreError as error:
+            except client_errors() as error:
                 name = type(error).__name__
                 if "Credential" in name:
                     raise Fatal(f"there are no AWS credentials: {name}.", code="A224", fix=_FIXES["A224"]) from error
@@ -125,5 +126,6 @@ class RoutingControls:
             )
             if self._session is None:
                 self._session = boto3.session.Session(**self._credentials)  # one for all: each reads the service's description anew
-            self._clients[region] = self._session.client("route53-recovery-cluster", region, endpoint_url=url, config=config)
+            client = self._session.client("route53-recovery-cluster", region, endpoint_url=url, config=config)
+            self._clients[region] = no_page_for_an_answer(client)
         return self._clients[region]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from drill.adapters.dns_route53_errors import translate
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_FAULTS: Final = 300
+"""From here on an HTTP status is no success: the client reads an error out of it."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,35 @@ def open_route53(account: Route53Account) -> Any:
     )
     keys = {"aws_access_key_id": account.access_key, "aws_secret_access_key": account.secret_key}
     session = boto3.session.Session(**keys, region_name=account.region)
-    return session.client("route53", endpoint_url=account.endpoint, config=config)
+    return no_page_for_an_answer(session.client("route53", endpoint_url=account.endpoint, config=config))
+
+
+def no_page_for_an_answer(client: Any) -> Any:
+    """The client, which from now on takes nothing for an answer that says nothing of what the service always says: a proxy's page."""
+    client.meta.events.register("after-call", _refuse_page)
+    return client
+
+
+def client_errors() -> tuple[type[Exception], ...]:
+    """Whatever a client of AWS raises: of the last of them its own families know nothing."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    return BotoCoreError, ClientError, ResponseParserError
 
 
 @contextmanager
 def no_vendor_error(doing: str) -> Iterator[None]:
     """Translate whatever the client raises; `doing` completes "Route 53 cannot …"."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except client_errors() as error:
         raise translate(error, doing) from error
+
+
+def _refuse_page(http_response: Any, parsed: Mapping[str, Any], model: Any, **_more: Any) -> None:
+    from botocore.parsers import ResponseParserError
+
+    promised = model.output_shape.required_members if model.output_shape is not None else ()
+    if promised and http_response.status_code < _FAULTS and not any(name in parsed for name in promised):
+        raise ResponseParserError(f"the answer to {model.name} has none of {', '.join(promised)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drill.adapters.dns_route53_client import Route53Account, no_vendor_error, open_route53
+from drill.adapters.dns_route53_client import Route53Account, client_errors, no_vendor_error, open_route53
 from drill.adapters.dns_route53_errors import may_have_worked, service_code
 from drill.adapters.lever_pull import Held, pull
 from drill.model.errors import Fatal, InDoubt, StepError
@@ -60,17 +60,15 @@ class Route53HealthCheck:
         pull(self.read, lambda _present: self._update(found.raw), expected=written.raw, wanted=found.raw)
 
     def _update(self, wanted: Held) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         doing = f"change the health check of {self._name}"
         try:
             with no_vendor_error(doing):
                 self._client().update_health_check(HealthCheckId=self._check, HealthCheckVersion=self._version, **wanted)
         except StepError as refused:
             cause = refused.__cause__
-            if isinstance(cause, BotoCoreError | ClientError) and may_have_worked(cause):
+            if isinstance(cause, client_errors()) and may_have_worked(cause):
                 raise InDoubt(f"Route 53 did not say whether it could {doing}.", code="A320", fix="Read it there first.") from cause
-            if isinstance(cause, ClientError) and service_code(cause) == "HealthCheckVersionMismatch":
+            if isinstance(cause, client_errors()) and service_code(cause) == "HealthCheckVersionMismatch":
                 raise Fatal(
                     f"somebody else changed the health check of {self._name} just now.", code="A220", fix="See who does, and start again."
                 ) from cause
