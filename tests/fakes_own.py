@@ -6,7 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drill.model.errors import Fatal
-from drill.model.ports import Answered, Call, Command, ConfigPlace, DatabaseAccess, Ended, KafkaAccess, OwnGround, PartitionEnd
+from drill.model.ports import (
+    Answered,
+    Call,
+    Command,
+    ConfigPlace,
+    Counted,
+    DatabaseAccess,
+    Ended,
+    KafkaAccess,
+    OwnGround,
+    PartitionEnd,
+    StandbyState,
+)
 
 
 def ended(code: int | None = 0, out: str = "", err: str = "", state: Any = "ended") -> Ended:
@@ -96,12 +108,24 @@ class FakeConfigs:
 class FakeDatabases:
     """Answers in turn, the last one for ever (port Databases)."""
 
-    def __init__(self, *answers: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, *answers: Any) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[DatabaseAccess | str, str]] = []
 
     def ask(self, access: DatabaseAccess | str, sql: str, *, timeout_s: float) -> Sequence[Sequence[Any]] | None:
-        self.asked.append((access, sql))
+        answer: Sequence[Sequence[Any]] | None = self._next(access, sql)
+        return answer
+
+    def count(self, access: DatabaseAccess | str, table: str, *, where: str, timeout_s: float) -> Counted | None:
+        answer: Counted | None = self._next(access, table)
+        return answer
+
+    def standby(self, access: DatabaseAccess, *, primary: DatabaseAccess | None, timeout_s: float) -> StandbyState | None:
+        answer: StandbyState | None = self._next(access, "standby")
+        return answer
+
+    def _next(self, access: DatabaseAccess | str, what: str) -> Any:
+        self.asked.append((access, what))
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drill.adapters.secret_values import SecretValues
 from drill.model.errors import Fatal, Retryable, StepError
-from drill.model.ports import DatabaseAccess
+from drill.model.ports import Counted, DatabaseAccess, StandbyState
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,13 +24,24 @@ _AWAY: Final = ("08", "57P", "53", "57014", "55P03", "40")
 """Starts of SQLSTATEs that may pass by themselves: gone, starting, full, cancelled in time, conflicting with replay."""
 
 
+_SUM: Final = "coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint), 0)::text"
+"""A sum does not depend on the order of rows, and needs no memory."""
+_PRIMARY: Final = "select pg_current_wal_lsn()::text"
+_STANDBY: Final = """
+select pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn()::text, ''),
+  exists(select from pg_stat_wal_receiver),
+  case when pg_last_wal_receive_lsn() is not distinct from pg_last_wal_replay_lsn() then 0
+       else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::float8
+"""
+
+
 class PostgresQuestions:
     """Questions to PostgreSQL (port Databases)."""
 
     def __init__(self, values: SecretValues) -> None:
         self._values = values
 
-    def ask(self, access: DatabaseAccess | str, sql: str, *, timeout_s: float) -> Sequence[Sequence[Any]] | None:
+    def ask(self, access: DatabaseAccess | str, sql: str, *, timeout_s: float) -> Sequence[Sequence[Any]]:
         acts = _FUNCTIONS.search(sql)
         if acts:
             raise Fatal(
@@ -43,6 +54,19 @@ class PostgresQuestions:
             return _asked(conninfo, sql, timeout_s)
         except psycopg.Error as error:
             raise self._translated(error) from error
+
+    def count(self, access: DatabaseAccess | str, table: str, *, where: str, timeout_s: float) -> Counted:
+        place = ".".join(f'"{part}"' for part in table.split("."))
+        sql = f"select count(*), {_SUM} from {place} as t" + (f" where {where}" if where else "")  # noqa: S608 - names are checked
+        rows, total = self.ask(access, sql, timeout_s=timeout_s)[0]
+        return Counted(int(rows), str(total), "postgresql")
+
+    def standby(self, access: DatabaseAccess, *, primary: DatabaseAccess | None, timeout_s: float) -> StandbyState:
+        """The primary is asked first: what it had written by then must have been replayed a moment later."""
+        head = self.ask(primary, _PRIMARY, timeout_s=timeout_s)[0][0] if primary is not None else ""
+        recovers, replayed, streams, behind_s = self.ask(access, _STANDBY, timeout_s=timeout_s)[0]
+        lag_bytes = max(0, _position(str(head)) - _position(replayed)) if head and replayed else None
+        return StandbyState(recovers, streams, None if behind_s is None else max(0.0, float(behind_s)), lag_bytes)
 
     def _translated(self, error: psycopg.Error) -> StepError:
         import psycopg
@@ -68,3 +92,9 @@ def _asked(conninfo: str, sql: str, timeout_s: float) -> list[tuple[Any, ...]]:
         rows = connection.execute(sql.encode(), prepare=True).fetchmany(_MOST_ROWS)
         connection.rollback()
         return rows
+
+
+def _position(lsn: str) -> int:
+    """Bytes since the beginning, of a position such as 16/B374D848."""
+    high, _, low = lsn.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)

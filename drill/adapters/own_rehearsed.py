@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drill.model.ports import Answered, Call, Command, ConfigPlace, DatabaseAccess, Ended, KafkaAccess, OwnGround, PartitionEnd
+from drill.model.ports import (
+    Answered,
+    Call,
+    Command,
+    ConfigPlace,
+    Counted,
+    DatabaseAccess,
+    Ended,
+    KafkaAccess,
+    OwnGround,
+    PartitionEnd,
+    StandbyState,
+)
 from drill.model.rehearsal import write_refused
 
 
@@ -49,6 +61,12 @@ class RehearsedDatabases:
     """Asks no database (port Databases)."""
 
     def ask(self, access: DatabaseAccess | str, sql: str, *, timeout_s: float) -> Sequence[Sequence[Any]] | None:
+        return None
+
+    def count(self, access: DatabaseAccess | str, table: str, *, where: str, timeout_s: float) -> Counted | None:
+        return None
+
+    def standby(self, access: DatabaseAccess, *, primary: DatabaseAccess | None, timeout_s: float) -> StandbyState | None:
         return None
 
 

@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
 
 from drill.engine.doctor import Advice
-
-LAG: Final = """
-select pg_is_in_recovery(), exists(select from pg_stat_wal_receiver),
-  case when pg_last_wal_receive_lsn() is not distinct from pg_last_wal_replay_lsn() then 0
-       else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), -1) end::float8
-"""
+from drill.model.ports import StandbyState
 
 
 @dataclass(frozen=True)
 class ReplicaLag:
-    """Whether the standby that a plan promotes follows closely enough. `ask` puts one read-only question to its database."""
+    """Whether the standby that a plan promotes follows closely enough. `ask` asks its database, nothing when nobody may be asked."""
 
     site: str
     rpo_s: float
-    ask: Callable[[str], Sequence[Sequence[Any]] | None]
+    ask: Callable[[], StandbyState | None]
 
     @property
     def name(self) -> str:
         return f"replica lag {self.site}"
 
     def advice(self) -> Iterable[Advice]:
-        rows = self.ask(LAG)
-        if not rows:
+        seen = self.ask()
+        if seen is None:
             yield Advice(self.name, "warning", "the standby was not asked", "Look at its lag before the drill.")
             return
-        standby, streams, lag_s = rows[0]
-        if not standby:
+        if not seen.standby:
             yield Advice(self.name, "error", f"the database of {self.site} takes writes: it is no standby", "See who promoted it.", "F058")
-        elif not streams:
-            yield Advice(self.name, "error", f"the standby of {self.site} receives nothing", "Repair the replication first.", "F058")
-        elif lag_s < 0 or lag_s > self.rpo_s:
-            detail = f"the standby of {self.site} is {lag_s:.1f} s behind, more than the RPO of {self.rpo_s:g} s"
+        elif not seen.streams:
+            detail = f"the standby of {self.site} receives nothing{f': {seen.why}' if seen.why else ''}"
+            yield Advice(self.name, "error", detail, "Repair the replication first.", "F058")
+        elif seen.lag_s is None:
+            detail = f"the standby of {self.site} does not know how far it is behind"
+            yield Advice(self.name, "error", detail, "Let it catch up, or see what holds it back.", "F058")
+        elif seen.lag_s > self.rpo_s:
+            detail = f"the standby of {self.site} is {seen.lag_s:.1f} s behind, more than the RPO of {self.rpo_s:g} s"
             yield Advice(self.name, "error", detail, "Let it catch up, or see what holds it back.", "F058")
         else:
-            yield Advice(self.name, "ok", f"the standby of {self.site} is {lag_s:.1f} s behind")
+            yield Advice(self.name, "ok", f"the standby of {self.site} is {seen.lag_s:.1f} s behind")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from drill.model.events import Fact, Kind
-from drill.model.ports_ground import DatabaseAccess, Dns, Fence, Ground, GuardRunner, Outage, ProbeRunner, Propagation, RecordSet, Sample
+from drill.model.ports_ground import (
+    DatabaseAccess,
+    Dns,
+    Engine,
+    Fence,
+    Ground,
+    GuardRunner,
+    Outage,
+    ProbeRunner,
+    Propagation,
+    RecordSet,
+    Sample,
+)
 from drill.model.ports_inbox import Inbox, Kept
 from drill.model.ports_own import (
     Answered,
@@ -15,6 +27,7 @@ from drill.model.ports_own import (
     Commands,
     ConfigPlace,
     Configs,
+    Counted,
     Databases,
     Ended,
     HttpCalls,
@@ -22,6 +35,7 @@ from drill.model.ports_own import (
     OwnGround,
     PartitionEnd,
     Queues,
+    StandbyState,
 )
 from drill.model.ports_people import Audited, Auditor, InboundMessage, Messenger, OutboundMessage, Receipt, ReplySource, SendResult
 from drill.model.ports_record import Artifacts, Clock, Journal, Secrets
@@ -41,10 +55,12 @@ __all__ = [
     "Commands",
     "ConfigPlace",
     "Configs",
+    "Counted",
     "DatabaseAccess",
     "Databases",
     "Dns",
     "Ended",
+    "Engine",
     "Fence",
     "Ground",
     "GuardRunner",
@@ -72,6 +88,7 @@ __all__ = [
     "Sample",
     "Secrets",
     "SendResult",
+    "StandbyState",
     "Steering",
     "TaskEvent",
     "Terraform",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from drill.model.effects import Effect
+from drill.model.errors import Fatal
 from drill.model.guards import Look
 from drill.model.ports_traffic import NameFacts
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
@@ -143,9 +144,16 @@ class GuardRunner(Protocol):
         """Never raises for a guard that does not hold or cannot be seen: that is its answer. Takes at most the guard's `for_s`."""
 
 
+Engine = Literal["postgres", "mysql"]
+"""What kind of database it is; `mysql` is MariaDB too."""
+
+
 @dataclass(frozen=True)
 class DatabaseAccess:
-    """How to reach the database of a site. No password: it is in `passfile`, or trust is configured."""
+    """How to reach the database of a site. No password: it is in `passfile`, or trust is configured.
+
+    `passfile` is a libpq password file, or an option file of MySQL (`[client]`).
+    """
 
     host: str
     port: int
@@ -155,9 +163,13 @@ class DatabaseAccess:
     passfile: Path | None = None
     data_dir: str = ""
     sslmode: str = ""
+    engine: Engine = "postgres"
 
     def conninfo(self) -> str:
-        """A libpq connection string without secrets."""
+        """A libpq connection string without secrets. Raises: Fatal: it is no PostgreSQL database (A290)."""
+        if self.engine != "postgres":
+            what = f"the database at {self.host}:{self.port} is no PostgreSQL one."
+            raise Fatal(what, code="A290", fix="Use what works with MySQL there, or correct the site's `engine`.")
         passfile = f" passfile={self.passfile}" if self.passfile else ""
         sslmode = f" sslmode={self.sslmode}" if self.sslmode else ""
         return f"host={self.host} port={self.port} user={self.user} dbname={self.dbname}{passfile}{sslmode}"

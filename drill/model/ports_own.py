@@ -135,14 +135,49 @@ class PartitionEnd:
     """The next offset a consumer group will read; nothing when it never committed."""
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What a table holds: how many rows, and the sum of their digests, which says the same on every copy that one `engine` keeps."""
+
+    rows: int
+    sum: str
+    engine: str
+    """`postgresql`, `mysql` or `mariadb`: sums of different ones say nothing about each other."""
+
+
+@dataclass(frozen=True)
+class StandbyState:
+    """What a standby says of itself; a figure that is not known is None, and so is one that its engine does not count."""
+
+    standby: bool
+    """It takes no writes, because it follows a primary."""
+    streams: bool
+    """It receives now what its primary writes."""
+    lag_s: float | None
+    lag_bytes: int | None = None
+    lag_transactions: int | None = None
+    why: str = ""
+    """What the database says about why it does not follow."""
+
+
 class Databases(Protocol):
-    """Asks PostgreSQL questions that cannot change anything: one statement each, in a read-only transaction that is rolled back."""
+    """Asks databases questions that cannot change anything: one statement each, in a read-only transaction that is rolled back.
+
+    `access` may be a `secret:NAME` that holds a connection string: a libpq one, or `mysql://user:password@host/name`. Every answer is
+    nothing when nobody may be asked here, as in a dry run. Raises: Retryable: it cannot be reached, or takes too long (A181). Fatal: it is
+    refused, as every write is (A287), its password file cannot be used (A297), or the driver is missing (A298).
+    """
 
     def ask(self, access: DatabaseAccess | str, sql: str, *, timeout_s: float) -> Sequence[Sequence[Any]] | None:
-        """The first rows of the answer; `access` may be a `secret:NAME` that holds a connection string.
+        """The first rows of the answer."""
 
-        Nothing: nobody may be asked here, as in a dry run. Raises: Retryable: it cannot be reached, or takes too long (A181). Fatal: it is
-        refused, as every write is (A287).
+    def count(self, access: DatabaseAccess | str, table: str, *, where: str, timeout_s: float) -> Counted | None:
+        """The rows of `table` or `schema.table` that are as `where` says; empty means all."""
+
+    def standby(self, access: DatabaseAccess, *, primary: DatabaseAccess | None, timeout_s: float) -> StandbyState | None:
+        """What a standby says of itself, and what it lacks of `primary` where that is given, which is asked first.
+
+        Raises: Fatal: they are of different engines (A290).
         """
 
 

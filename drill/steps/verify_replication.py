@@ -1,25 +1,17 @@
-"""The step `verify.replication`: the standby of a PostgreSQL database streams, and lacks no more than it may."""
+"""The step `verify.replication`: the standby of a database follows its primary, and lacks no more than it may."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs
 from drill.model.own_runs import until_true
-from drill.model.ports import Attempt, World
+from drill.model.ports import Attempt, StandbyState, World
 from drill.steps.base import Params, Step
 from drill.steps.verify_sql import QUESTION_S
-
-_PRIMARY: Final = "select pg_current_wal_lsn()::text"
-_STANDBY: Final = """
-select pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn()::text, ''),
-  exists(select from pg_stat_wal_receiver),
-  case when pg_last_wal_receive_lsn() is not distinct from pg_last_wal_replay_lsn() then 0
-       else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::float8
-"""
 
 
 class VerifyReplicationParams(Params):
@@ -31,17 +23,18 @@ class VerifyReplicationParams(Params):
     from_: str | None = Field(
         default=None,
         alias="from",
-        description="The site of the primary; without it the bytes behind are not known.",
+        description="The site of the primary; without it only the time behind is known.",
         json_schema_extra={"refers": "site"},
     )
     max_lag: Annotated[Duration, Field(ge=0)] = 5.0
-    max_lag_bytes: Annotated[int, Field(ge=0)] = 16_777_216
+    max_lag_bytes: Annotated[int, Field(ge=0, description="Where lag is counted in bytes: PostgreSQL.")] = 16_777_216
+    max_lag_transactions: Annotated[int, Field(ge=0, description="Where transactions are counted: MySQL, MariaDB.")] = 1000
     until: Annotated[Duration, Field(ge=0, description="How long it is looked at again while it lags too far.")] = 30.0
     every: Annotated[Duration, Field(gt=0)] = 0.5
 
 
 class VerifyReplication(Step[VerifyReplicationParams]):
-    """Outputs `lag_bytes` (nothing when the primary is not asked), `lag_s`, `looks` and `took_s`."""
+    """Outputs `lag_bytes` or `lag_transactions` (nothing when the primary is not asked), `lag_s`, `looks` and `took_s`."""
 
     kind: ClassVar[str] = "verify.replication"
     params: ClassVar[type[Params]] = VerifyReplicationParams
@@ -52,47 +45,39 @@ class VerifyReplication(Step[VerifyReplicationParams]):
         return []
 
     def run(self, params: VerifyReplicationParams, world: World, attempt: Attempt) -> Outputs:
-        seen: dict[str, Any] = {}
+        seen: StandbyState | None = None
 
         def look() -> str:
-            seen.clear()
-            seen.update(_lag(params, world))
-            return _wrong(seen, params)
+            nonlocal seen
+            seen = _state(params, world)
+            return "nobody was asked" if seen is None else _wrong(seen, params)
 
         looks, took_s = until_true(look, f"the standby of {params.site}", world, attempt, within_s=params.until, every_s=params.every)
-        attempt.progress("replicates", lag_bytes=seen["lag_bytes"], lag_s=seen["lag_s"])
-        return {"lag_bytes": seen["lag_bytes"], "lag_s": seen["lag_s"], "looks": looks, "took_s": took_s}
+        lags = _lags(seen) if seen is not None else {}
+        attempt.progress("replicates", **lags)
+        return {**lags, "looks": looks, "took_s": took_s}
 
 
-def _lag(params: VerifyReplicationParams, world: World) -> dict[str, Any]:
-    """The primary is asked first: what it had written by then must have been replayed a moment later."""
-    own = world.own.databases
-    head = own.ask(world.ground.database(params.from_), _PRIMARY, timeout_s=QUESTION_S) if params.from_ is not None else None
-    rows = own.ask(world.ground.database(params.site), _STANDBY, timeout_s=QUESTION_S)
-    if rows is None or (params.from_ is not None and head is None):
-        return {"asked": False, "lag_bytes": None, "lag_s": None}
-    standby, replayed, streams, behind_s = rows[0]
-    lag_bytes = max(0, _position(str(head[0][0])) - _position(replayed)) if head is not None and replayed else None
-    lag_s = None if behind_s is None else round(max(0.0, float(behind_s)), 3)
-    return {"asked": True, "standby": standby, "streams": streams, "lag_bytes": lag_bytes, "lag_s": lag_s}
+def _state(params: VerifyReplicationParams, world: World) -> StandbyState | None:
+    primary = world.ground.database(params.from_) if params.from_ is not None else None
+    return world.own.databases.standby(world.ground.database(params.site), primary=primary, timeout_s=QUESTION_S)
 
 
-def _wrong(seen: dict[str, Any], params: VerifyReplicationParams) -> str:
-    if not seen["asked"]:
-        return "nobody was asked"
-    if not seen["standby"]:
+def _lags(seen: StandbyState) -> dict[str, float | None]:
+    lag_s = None if seen.lag_s is None else round(seen.lag_s, 3)
+    return {"lag_bytes": seen.lag_bytes, "lag_transactions": seen.lag_transactions, "lag_s": lag_s}
+
+
+def _wrong(seen: StandbyState, params: VerifyReplicationParams) -> str:
+    if not seen.standby:
         return "it is no standby: it takes writes"
-    if not seen["streams"]:
-        return "it does not stream from the primary"
-    if params.from_ is not None and seen["lag_bytes"] is None:
+    if not seen.streams:
+        return f"it does not stream from the primary{f': {seen.why}' if seen.why else ''}"
+    if params.from_ is not None and seen.lag_bytes is None and seen.lag_transactions is None:
         return "it is not known how far it is"
-    if seen["lag_bytes"] is not None and seen["lag_bytes"] > params.max_lag_bytes:
-        return f"it lacks {seen['lag_bytes']} bytes, more than {params.max_lag_bytes}"
-    late = seen["lag_s"] is not None and seen["lag_s"] > params.max_lag
-    return f"it is {format_duration(seen['lag_s'])} behind, more than {format_duration(params.max_lag)}" if late else ""
-
-
-def _position(lsn: str) -> int:
-    """Bytes since the beginning, of a position such as 16/B374D848."""
-    high, _, low = lsn.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)
+    if seen.lag_bytes is not None and seen.lag_bytes > params.max_lag_bytes:
+        return f"it lacks {seen.lag_bytes} bytes, more than {params.max_lag_bytes}"
+    if seen.lag_transactions is not None and seen.lag_transactions > params.max_lag_transactions:
+        return f"it lacks {seen.lag_transactions} transactions, more than {params.max_lag_transactions}"
+    late = seen.lag_s is not None and seen.lag_s > params.max_lag
+    return f"it is {format_duration(seen.lag_s or 0.0)} behind, more than {format_duration(params.max_lag)}" if late else ""

@@ -1,4 +1,4 @@
-"""The step `verify.sql`: one read-only question to a PostgreSQL database, and what its answer must be."""
+"""The step `verify.sql`: one read-only question to a database, and what its answer must be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DatabaseParams(Params):
     """Which database is asked."""
 
     site: Annotated[str | None, Field(description="The site whose database is asked.")] = None
-    dsn: Annotated[str | None, Field(description="Or a connection string, as secret:NAME.")] = None
+    dsn: Annotated[str | None, Field(description="Or a connection string, as secret:NAME; one of MySQL begins with mysql://.")] = None
     until: Annotated[Duration, Field(ge=0, description="How long it is asked again while it is wrong; 0s asks once.")] = 0.0
     every: Annotated[Duration, Field(gt=0)] = 1.0
 

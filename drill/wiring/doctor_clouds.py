@@ -12,7 +12,7 @@ from drill.engine.doctor_clouds import CloudClock, Credentials, ImageThere, InSt
 from drill.engine.doctor_data import Delegated, ReplicaLag
 from drill.model.errors import DrillError, PreflightFailed
 from drill.model.plan import Plan, PlannedStep, Site, Zone
-from drill.model.ports import Secrets, World
+from drill.model.ports import Secrets, StandbyState, World
 from drill.model.ports_doctor import Cloud
 from drill.settings import Settings
 from drill.wiring.credentials import CLOUD_OF, lacking
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from drill.adapters.policy_rights import Right
 
 _QUESTION_S: Final = 5.0
-_POSTGRES: Final = "promote_postgres.yml"
+_REPLICAS: Final = frozenset({"promote_postgres.yml", "promote_mysql.yml"})
+"""Promotions of a replica that says itself how far behind it is."""
 _HOME: Final = {"aws": "us-east-1", "aliyun": "cn-hangzhou"}
 """Where an account is asked when no site says a region."""
 
@@ -119,8 +120,8 @@ def data_looks(plan: Plan, world: World) -> list[Examination]:
     found: list[Examination] = []
     for step in plan.steps():
         site = str(step.params.get("site", ""))
-        if "promote" in step.kind and step.params.get("playbook") == _POSTGRES and step.params.get("engine", "postgres") == "postgres":
-            found.append(ReplicaLag(site, plan.objectives.rpo_s, partial(_ask, world, site)))
+        if "promote" in step.kind and step.params.get("playbook") in _REPLICAS:
+            found.append(ReplicaLag(site, plan.objectives.rpo_s, partial(_standby, world, site)))
     for zone in plan.zones:
         names = [str(step.params["name"]) for step in plan.steps() if step.kind.startswith("dns.") and "name" in step.params]
         mine = [name for name in names if (holder := plan.zone_of(name)) is not None and holder.id == zone.id]
@@ -129,8 +130,8 @@ def data_looks(plan: Plan, world: World) -> list[Examination]:
     return found
 
 
-def _ask(world: World, site: str, sql: str) -> Any:
-    return world.own.databases.ask(world.ground.database(site), sql, timeout_s=_QUESTION_S)
+def _standby(world: World, site: str) -> StandbyState | None:
+    return world.own.databases.standby(world.ground.database(site), primary=None, timeout_s=_QUESTION_S)
 
 
 def _servers(world: World, name: str) -> set[str]:

@@ -23,6 +23,7 @@ from drill.engine.doctor_clouds import (
 )
 from drill.engine.doctor_data import Delegated, ReplicaLag
 from drill.model.errors import Fatal
+from drill.model.ports import StandbyState
 from drill.model.ports_doctor import Quota, Right
 
 ROOMY = Quota(100, 0, 4)
@@ -142,21 +143,21 @@ def test_a_clock_that_differs_is_a_warning_until_signatures_would_be_refused(ahe
 
 
 @pytest.mark.parametrize(
-    ("row", "level"),
+    ("state", "level"),
     [
-        ((True, True, 0.2), "ok"),
-        ((True, True, 31.0), "error"),
-        ((True, True, -1.0), "error"),
-        ((True, False, 0.0), "error"),
-        ((False, False, 0.0), "error"),
+        (StandbyState(True, True, 0.2), "ok"),
+        (StandbyState(True, True, 31.0), "error"),
+        (StandbyState(True, True, None), "error"),
+        (StandbyState(True, False, 0.0, why="no way there"), "error"),
+        (StandbyState(False, False, 0.0), "error"),
     ],
 )
-def test_a_standby_that_is_behind_the_rpo_or_does_not_follow_is_an_error(row: tuple[Any, ...], level: str) -> None:
-    assert levels(examine([ReplicaLag("standby", 30.0, lambda _sql: [row])])) == [("replica lag standby", level)]
+def test_a_standby_that_is_behind_the_rpo_or_does_not_follow_is_an_error(state: StandbyState, level: str) -> None:
+    assert levels(examine([ReplicaLag("standby", 30.0, lambda: state)])) == [("replica lag standby", level)]
 
 
 def test_a_standby_that_was_not_asked_is_a_warning() -> None:
-    assert levels(examine([ReplicaLag("standby", 30.0, lambda _sql: None)])) == [("replica lag standby", "warning")]
+    assert levels(examine([ReplicaLag("standby", 30.0, lambda: None)])) == [("replica lag standby", "warning")]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drill.model.errors import Retryable
-from drill.model.ports import PartitionEnd, World
+from drill.model.errors import Fatal, Retryable
+from drill.model.ports import Counted, PartitionEnd, StandbyState, World
 from drill.steps.base import registry
 from tests.fakes import FakeAttempt, FakeClock, FakeGround, fake_world
 from tests.fakes_own import FakeDatabases, FakeHttp, FakeQueues, answered, fake_own
@@ -97,11 +97,23 @@ def test_a_question_without_an_expectation_and_a_plain_password_are_refused() ->
 
 
 def test_rows_taken_before_are_compared_after() -> None:
-    before = run("verify.rows", over(databases=FakeDatabases([(10, "99")])), site="primary", tables=["orders"])
+    counted = Counted(10, "99", "mysql")
+    before = run("verify.rows", over(databases=FakeDatabases(counted)), site="primary", tables=["orders"])
 
-    after = run("verify.rows", over(databases=FakeDatabases([(10, "99")])), site="standby", tables=["orders"], equal=before["tables"])
+    after = run("verify.rows", over(databases=FakeDatabases(counted)), site="standby", tables=["orders"], equal=before["tables"])
 
-    assert after["tables"] == {"orders": {"rows": 10, "sum": "99"}}
+    assert after["tables"] == {"orders": {"rows": 10, "sum": "99", "engine": "mysql"}}
+
+
+def test_sums_of_two_engines_are_not_compared_but_counts_are() -> None:
+    before = {"orders": {"rows": 10, "sum": "99", "engine": "postgresql"}}
+    there = over(databases=FakeDatabases(Counted(10, "99", "mysql")))
+
+    with pytest.raises(Fatal, match="counted by postgresql and now by mysql") as refused:
+        run("verify.rows", there, site="standby", tables=["orders"], equal=before)
+
+    assert refused.value.code == "A290"
+    assert run("verify.rows", there, site="standby", tables=["orders"], at_least=before)["looks"] == 1
 
 
 @pytest.mark.parametrize(
@@ -116,7 +128,7 @@ def test_lost_or_altered_rows_fail(now: tuple[int, str], compare: str, words: st
     before = {"orders": {"rows": 10, "sum": "99"}}
 
     with pytest.raises(Retryable, match=words):
-        run("verify.rows", over(databases=FakeDatabases([now])), site="standby", tables=["orders"], **{compare: before})
+        run("verify.rows", over(databases=FakeDatabases(Counted(*now, "mysql"))), site="standby", tables=["orders"], **{compare: before})
 
 
 def test_a_table_is_a_name_and_nothing_more() -> None:
@@ -128,30 +140,31 @@ def test_a_table_is_a_name_and_nothing_more() -> None:
 # ------------------------------------------------------------ replication
 
 
-def replicate(*answers: Any, **params: Any) -> dict[str, Any]:
-    databases = FakeDatabases(*answers)
+def replicate(state: StandbyState, **params: Any) -> dict[str, Any]:
+    databases = FakeDatabases(state)
     return run("verify.replication", over(databases=databases), site="standby", **{"until": "0s", **params})
 
 
 def test_a_streaming_standby_close_behind_is_well() -> None:
-    outputs = replicate([("0/5000",)], [(True, "0/4F00", True, 0.2)], **{"from": "primary"})
+    outputs = replicate(StandbyState(True, True, 0.2, lag_bytes=256), **{"from": "primary"})
 
-    assert (outputs["lag_bytes"], outputs["lag_s"]) == (256, 0.2)
+    assert (outputs["lag_bytes"], outputs["lag_transactions"], outputs["lag_s"]) == (256, None, 0.2)
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("state", "words"),
     [
-        ((False, "", False, None), "it takes writes"),
-        ((True, "0/5000", False, 0.0), "does not stream"),
-        ((True, "0/5000", True, 9.5), "9s500ms behind, more than 5s"),
-        ((True, "0/1000", True, 0.0), "lacks 16384 bytes, more than 1000"),
-        ((True, "", True, 0.0), "not known how far"),
+        (StandbyState(False, False, None), "it takes writes"),
+        (StandbyState(True, False, 0.0, why="no way there"), "does not stream from the primary: no way there"),
+        (StandbyState(True, True, 9.5, lag_bytes=0), "9s500ms behind, more than 5s"),
+        (StandbyState(True, True, 0.0, lag_bytes=16384), "lacks 16384 bytes, more than 1000"),
+        (StandbyState(True, True, 0.0, lag_transactions=11), "lacks 11 transactions, more than 10"),
+        (StandbyState(True, True, 0.0), "not known how far"),
     ],
 )
-def test_a_standby_that_is_not_fit_fails(row: Any, words: str) -> None:
+def test_a_standby_that_is_not_fit_fails(state: StandbyState, words: str) -> None:
     with pytest.raises(Retryable, match=words):
-        replicate([("0/5000",)], [row], **{"from": "primary", "max_lag_bytes": 1000})
+        replicate(state, **{"from": "primary", "max_lag_bytes": 1000, "max_lag_transactions": 10})
 
 
 # ------------------------------------------------------------ kafka

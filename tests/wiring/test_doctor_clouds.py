@@ -8,7 +8,7 @@ import pytest
 
 from drill.engine.doctor import Examination, examine
 from drill.model.plan import Plan
-from drill.model.ports import DatabaseAccess
+from drill.model.ports import DatabaseAccess, StandbyState
 from drill.settings import Settings
 from drill.wiring.doctor_clouds import cloud_looks, data_looks
 from drill.wiring.scenarios import open_scenario
@@ -83,7 +83,7 @@ class _Described(FakeGround):
 
 
 def test_the_standby_that_is_promoted_and_the_zone_whose_name_moves_are_looked_at() -> None:
-    databases = FakeDatabases([(True, True, 0.5)])
+    databases = FakeDatabases(StandbyState(True, True, 0.5))
     world = fake_world(ground=_Described({}), dns=FakeDns({}), own=fake_own(databases=databases))
 
     lag, delegation = data_looks(planned("aws-singapore-to-tokyo"), world)
