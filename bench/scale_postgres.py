@@ -35,5 +35,5 @@ def own_postgres() -> Iterator[str]:
         server.start()
         yield f"postgresql://{ROLE}@{LOOPBACK}:{server.port}/{DATABASE}?sslmode=disable"
     finally:
-        server.kill()
+        server.shut_down()
         shutil.rmtree(folder)

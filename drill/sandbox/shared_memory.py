@@ -14,9 +14,13 @@ def free_segments(state: Path) -> int:
 
     The databases must have ended. A segment that somebody is attached to, or that is another's by now, stays.
     """
-    named = {words for file in state.glob("region-*/data/postmaster.pid") if len(words := _key_and_id(file)) == 2}
-    freed = [_free(int(identity)) for key, identity in named if _unused(key, identity)]
-    return sum(freed)
+    return sum([free_segment(data) for data in state.glob("region-*/data")])
+
+
+def free_segment(data: Path) -> bool:
+    """Free the segment that the postmaster.pid of one ended database names; whether there was one. The same care."""
+    words = _key_and_id(data / "postmaster.pid")
+    return len(words) == 2 and _unused(*words) and _free(int(words[1]))
 
 
 def _key_and_id(file: Path) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from drill.sandbox.shared_memory import free_segment
+
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/nonexistent"}
 if "DRILL_TEST_LIBRARIES" in os.environ:  # of servers that are unpacked, not installed
     ENVIRONMENT["LD_LIBRARY_PATH"] = os.environ["DRILL_TEST_LIBRARIES"]
@@ -47,6 +49,7 @@ def start(bin_dir: Path, data: Path, port: int) -> int:
     if os.geteuid() == 0:
         os.chown(data / "drill.conf", 65534, 65534)
     if postmaster(data) is None:
+        free_segment(data)
         (data / "postmaster.pid").unlink(missing_ok=True)
         with (data.parent / f"{data.name}.log").open("ab") as log:
             keeper = ["/bin/sh", "-c", '"$@"; :', "keeper", str(bin_dir / "postgres"), "-D", str(data)]  # reaps the server
@@ -66,7 +69,7 @@ def stop(bin_dir: Path, data: Path) -> int:
 
 
 def kill(data: Path) -> None:
-    """Kill the server's whole process tree, also a stopped one, and wait until it is gone."""
+    """Kill the server's whole process tree, also a stopped one, wait until it is gone, and free the shared memory it leaves."""
     server = postmaster(data)
     if server is not None:
         tree = [server, *server.children(recursive=True)]
@@ -75,6 +78,7 @@ def kill(data: Path) -> None:
                 process.send_signal(signal.SIGKILL)
         while any(is_alive(process) for process in tree):
             time.sleep(0.005)
+    free_segment(data)
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -107,7 +111,8 @@ def configuration(name: str, port: int) -> str:
     """The server's own settings, written again at each start because rewind and base backup bring the other server's."""
     return (
         f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\ncluster_name = '{name}'\nshared_buffers = '16MB'\n"
-        "max_connections = 30\nwal_level = replica\nhot_standby = on\nwal_log_hints = on\nfsync = off\nrestart_after_crash = off\n"
+        "max_connections = 30\ndynamic_shared_memory_type = mmap\n"
+        "wal_level = replica\nhot_standby = on\nwal_log_hints = on\nfsync = off\nrestart_after_crash = off\n"
         "max_wal_size = '128MB'\nwal_keep_size = '16MB'\nwal_sender_timeout = '5s'\nwal_receiver_timeout = '5s'\n"
         "wal_retrieve_retry_interval = '200ms'\nlog_min_messages = warning\n"
     )

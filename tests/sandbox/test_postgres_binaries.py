@@ -97,5 +97,5 @@ def test_a_postgresql_below_a_closed_home_runs_from_a_copy_and_its_template_is_m
         assert server.running()
     finally:
         if server is not None:
-            server.kill()
+            server.shut_down()
         shutil.rmtree(state)

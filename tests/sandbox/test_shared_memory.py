@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from drill.sandbox.postgres_binaries import find_toolset
 from drill.sandbox.world import Sandbox
+from tests.adapters import pg_control
+from tests.adapters.pg_pair import Server, free_port, make_template
 from tests.sandbox.running import Footprint, eventually
 
 pytestmark = pytest.mark.real
@@ -46,3 +50,22 @@ def test_a_sandbox_that_is_gone_has_no_shared_memory(sandbox: Sandbox, killed: b
 
     assert eventually(lambda: before.remains() == [], within_s=5.0), before.remains()
     assert eventually(lambda: not segments & {row[1] for row in _rows()}), "segments are left"
+
+
+def test_a_killed_server_of_a_test_has_no_shared_memory() -> None:
+    bin_dir = find_toolset().bin_dir
+    root = make_template(bin_dir)
+    server = Server(bin_dir, root / "a", free_port())
+    try:
+        server.do("start")
+        pids = frozenset(int(line) for line in server.sql("select pid from pg_stat_activity").splitlines())
+        postmaster = pg_control.postmaster(server.data)
+        assert postmaster is not None
+        segments = _attached(frozenset({postmaster.pid}))
+        assert len(segments) == 1 or not TABLE.exists()
+        assert _files(pids) == set()
+    finally:
+        pg_control.kill(server.data)
+        shutil.rmtree(root)
+
+    assert not segments & {row[1] for row in _rows()}
