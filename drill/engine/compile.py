@@ -69,6 +69,7 @@ def _unknown_kinds(scenario: Scenario, kinds: Kinds) -> list[Problem]:
 
 def _ground(scenario: Scenario) -> dict[str, Any]:
     objectives, limits = scenario.objectives, scenario.limits
+    user_probes = tuple(name for name, row in scenario.probes.items() if row.user_view)
     return {
         "objectives": Objectives(rto_s=objectives.rto, rpo_s=objectives.rpo, rto_binds=objectives.rto_binds),
         "sites": tuple(
@@ -82,6 +83,7 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
         ),
         "canary": Canary(postgres=scenario.canary.postgres, every_s=scenario.canary.every) if scenario.canary else None,
         "guards": tuple(_guard(name, row) for name, row in scenario.guards.items()),
+        "vantage_points": tuple(row.point(name, user_probes) for name, row in scenario.vantage_points.items()),
         "contacts": tuple(Contact(id=name, **row.model_dump(exclude={"rota"})) for name, row in scenario.contacts.items()),
         "messages": scenario.messages.messages(),
         "limits": Limits(max_changes=limits.max_changes, allow=limits.allow, freeze=limits.freeze, dead_man_s=limits.dead_man),
@@ -159,7 +161,7 @@ class _Compiler:
             phase=phase,
             kind=form.kind,
             title=form.title or _title_of(kind, form.params),
-            params=form.params,
+            params=self._watching(kind, form.params),
             after=tuple(f"{phase}.{earlier}" for earlier in form.after),
             timeout_s=form.timeout or kind.default_timeout_s,
             retries=form.retries,
@@ -168,6 +170,15 @@ class _Compiler:
             resume=kind.resume_with(form.params),
             no_return=kind.no_return,
         )
+
+    def _watching(self, kind: Step[Any], params: dict[str, Any]) -> dict[str, Any]:
+        """The parameters of a step, with the resolvers of its name's zone where it watches those and names none itself."""
+        if not kind.zone_resolvers or "resolvers" in params:
+            return params
+        name = str(params.get("name", ""))
+        around = [domain for domain, form in self._scenario.zones.items() if form.zone(domain).holds(name)]
+        resolvers = self._scenario.zones[max(around, key=len)].resolvers if around else ()
+        return {**params, "resolvers": list(resolvers)} if resolvers else params
 
     def _gate(self, gate: str, members: list[str], phases: tuple[PlannedPhase, ...]) -> Gate:
         written = [self._forms[name].acknowledge for name in members]

@@ -88,14 +88,20 @@ def wait_out(world: World, attempt: Attempt, before: RecordSet, *, ttl_s: int) -
     return float(before.ttl_s)
 
 
+def resolver(text: str) -> str:
+    """The text, when it names a resolver. Raises: ValueError: it does not."""
+    endpoint(text)
+    return text
+
+
 def endpoint(text: str) -> tuple[str, int]:
-    """Address and port of `10.0.0.2`, `10.0.0.2:5353`, `::1` or `[::1]:5353`. Raises: ValueError: it is none."""
+    """Address and port of `10.0.0.2`, `10.0.0.2:5353`, `::1`, `[::1]` or `[::1]:5353`. Raises: ValueError: it is none."""
     host, _, port = text.rpartition(":")
-    if text.startswith("[") or (host and ":" not in host):
+    if "]:" in text or (host and ":" not in host):
         if not 0 < int(port) < 65536:
             raise ValueError(f"{port} is no port")
         return str(ipaddress.ip_address(host.strip("[]"))), int(port)
-    return str(ipaddress.ip_address(text)), 53
+    return str(ipaddress.ip_address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)), 53
 
 
 def agreement_of(need: int, every_s: float, within_s: float) -> Agreement:

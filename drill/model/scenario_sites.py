@@ -134,12 +134,20 @@ class ZoneForm(Form):
 
     provider: ZoneProvider
     servers: tuple[Server, ...] = Field(default=(), description="Authoritative servers to watch, where the zone's delegation does not say.")
-    resolver: Server | None = Field(default=None, description="The resolver that probes ask, as users do; else the machine's own.")
+    resolver: Server | None = Field(
+        default=None, description="The resolver that probes ask, as users do; else the first of `resolvers`, else the machine's own."
+    )
+    resolvers: tuple[Server, ...] = Field(
+        default=(), description="Resolvers of users: dns.switch and dns.restore watch that each follows, and name those that stay stale."
+    )
+    region: str | None = Field(
+        default=None, pattern=r"^[a-z]{2}(-[a-z]+)+(-\d+)?$", description="Of alidns and gtm: whose API is called; else cn-hangzhou."
+    )
     primary: Server | None = Field(default=None, description="Of rfc2136: the server that takes updates; else the first of `servers`.")
     key: KeyForm | None = Field(default=None, description="Of rfc2136: the key that signs updates.")
     levers: dict[Domain, LeverForm] = Field(default={}, description="What steers names of the zone by health: for gslb.switch.")
 
-    @field_validator("servers", mode="before")
+    @field_validator("servers", "resolvers", mode="before")
     @classmethod
     def _many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
@@ -148,12 +156,15 @@ class ZoneForm(Form):
     def _can_be_changed(self) -> ZoneForm:
         if self.provider == "rfc2136" and not (self.primary or self.servers):
             raise ValueError("expected primary: the server that takes updates of the zone")
+        if self.region and self.provider not in {"alidns", "gtm"}:
+            raise ValueError(f"expected no region: {self.provider} has none to choose")
         return self
 
     def zone(self, name: str) -> Zone:
         """As a plan holds it."""
-        options = self.model_dump(mode="json", exclude_unset=True, include={"primary", "key", "levers"})
-        return Zone(id=name, provider=self.provider, servers=self.servers, resolver=self.resolver or "", options=options)
+        options = self.model_dump(mode="json", exclude_unset=True, include={"primary", "key", "levers", "region"})
+        asked = self.resolver or next(iter(self.resolvers), "")
+        return Zone(id=name, provider=self.provider, servers=self.servers, resolver=asked, options=options)
 
 
 def tags_of(options: Mapping[str, Any]) -> dict[str, str]:

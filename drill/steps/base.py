@@ -45,6 +45,9 @@ class Step(ABC, Generic[P]):
     by_hand: ClassVar[bool] = False
     """A person does it: they are asked as at a gate, and it runs when they have said that it is done. Parameters as of `manual`."""
 
+    zone_resolvers: ClassVar[bool] = False
+    """Its `resolvers` are those of the zone that its `name` lies in, where it writes none."""
+
     def undo_ahead(self, params: P) -> Mapping[str, Any] | None:
         """What to register before a person is asked to do it: they may begin as soon as they are. Nothing: it is not taken back."""
         return None

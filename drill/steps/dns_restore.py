@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from drill.model.dns_spread import Change, agreement_of, from_json, in_words, undo_written_by, watch
+from drill.model.dns_spread import Change, agreement_of, from_json, in_words, resolver, undo_written_by, watch
 from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
@@ -26,16 +26,21 @@ class DnsRestoreParams(Params):
     answers_in_a_row: Annotated[int, Field(ge=1, le=100)] = 3
     within: Annotated[Duration, Field(gt=0)] = 60.0
     every: Annotated[Duration, Field(gt=0)] = 0.2
+    resolvers: Annotated[
+        tuple[Annotated[str, AfterValidator(resolver)], ...],
+        Field(description="Resolvers to watch too: address or address:port. Without it, those of the name's zone."),
+    ] = ()
 
 
 class DnsRestore(Step[DnsRestoreParams]):
-    """`dns.restore`: outputs `restored`, `values`, `ttl_s`. A step that changed nothing is taken back by nothing."""
+    """`dns.restore`: outputs `restored`, `values`, `ttl_s`, and how it spread. A step that changed nothing is taken back by nothing."""
 
     kind: ClassVar[str] = "dns.restore"
     params: ClassVar[type[Params]] = DnsRestoreParams
     title: ClassVar[tuple[str, str]] = ("Put the name back as it was found", "恢复域名原状")
     default_timeout_s: ClassVar[float] = 180.0
     marks: ClassVar[frozenset[str]] = frozenset({"dns"})
+    zone_resolvers: ClassVar[bool] = True
 
     def preview(self, params: DnsRestoreParams, world: World) -> list[Effect]:
         facts = world.dns.facts(params.name)
@@ -64,7 +69,9 @@ class DnsRestore(Step[DnsRestoreParams]):
         started_s = world.clock.mono_s()
         world.dns.swap(present, found)
         attempt.progress("rolled back", detail=f"{in_words(present)} -> {in_words(found)}")
-        if set(present.values) != set(found.values):
-            agreement = agreement_of(params.answers_in_a_row, params.every, params.within)
-            watch(world, attempt, Change(present, found, started_s), agreement=agreement)
-        return {"restored": True, "values": list(found.values), "ttl_s": found.ttl_s}
+        outputs = {"restored": True, "values": list(found.values), "ttl_s": found.ttl_s}
+        if set(present.values) == set(found.values):
+            return outputs
+        agreement = agreement_of(params.answers_in_a_row, params.every, params.within)
+        change = Change(present, found, started_s)
+        return outputs | watch(world, attempt, change, agreement=agreement, resolvers=params.resolvers).outputs()

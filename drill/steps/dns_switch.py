@@ -14,9 +14,9 @@ from drill.model.dns_spread import (
     Change,
     agreement_of,
     dissent,
-    endpoint,
     from_json,
     in_words,
+    resolver,
     switchable_ttl,
     to_json,
     wait_in_sync,
@@ -37,11 +37,6 @@ _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z
 def _listed(value: Any) -> Any:
     """One value may be written without brackets; an expression is one until it has its values."""
     return [value] if isinstance(value, str) else value
-
-
-def _resolver(text: str) -> str:
-    endpoint(text)
-    return text
 
 
 class DnsSwitchParams(Params):
@@ -71,8 +66,8 @@ class DnsSwitchParams(Params):
         Field(description="Lower the TTL and wait the old one out before moving: for a planned move; before an outage use dns.lower_ttl."),
     ] = False
     resolvers: Annotated[
-        tuple[Annotated[str, AfterValidator(_resolver)], ...],
-        Field(description="Resolvers to watch too: address or address:port."),
+        tuple[Annotated[str, AfterValidator(resolver)], ...],
+        Field(description="Resolvers to watch too: address or address:port. Without it, those of the name's zone."),
     ] = ()
 
 
@@ -84,6 +79,7 @@ class DnsSwitch(Step[DnsSwitchParams]):
     title: ClassVar[tuple[str, str]] = ("Switch the traffic by DNS", "切换 DNS 流量")
     default_timeout_s: ClassVar[float] = 180.0
     marks: ClassVar[frozenset[str]] = frozenset({"dns"})
+    zone_resolvers: ClassVar[bool] = True
 
     def ready(self, params: DnsSwitchParams, world: World) -> list[str]:
         present = world.dns.read(params.name, _type_of(_wanted_values(params, world), params) or "A")

@@ -7,18 +7,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from drill.model.dns_spread import endpoint
+from drill.model.dns_spread import endpoint, resolver
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import Attempt, Lever, RecordSet, Steering, World
 from drill.model.propagation import Agreement, ServerAnswers
 from drill.steps.base import Params, Step
-
-
-def _resolver(text: str) -> str:
-    endpoint(text)
-    return text
 
 
 class GslbSwitchParams(Params):
@@ -33,7 +28,7 @@ class GslbSwitchParams(Params):
     every: Annotated[Duration, Field(gt=0)] = 0.5
     ttl: Annotated[Duration, Field(gt=0, description="How long resolvers keep the provider's answer: how long they may be stale.")] = 60.0
     resolvers: Annotated[
-        tuple[Annotated[str, AfterValidator(_resolver)], ...],
+        tuple[Annotated[str, AfterValidator(resolver)], ...],
         Field(description="Servers or resolvers that have to answer with the site's addresses: address or address:port."),
     ] = ()
 

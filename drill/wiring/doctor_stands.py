@@ -18,14 +18,13 @@ from drill.model.errors import DrillError, UsageError
 from drill.model.plan import Plan, PlannedStep, Site, Zone
 from drill.model.ports import Secrets
 from drill.settings import Settings
-from drill.wiring.endpoints import alibaba_endpoint
+from drill.wiring.endpoints import alibaba_endpoint, alidns_endpoint
 from drill.wiring.posts import QUEUES
 
 STANDS: Final = "DRILL_STANDS"
 _SAYABLE: Final = ("worker", "journal", "state")
 _HERE: Final = "this machine"
 _ROUTE53: Final = Place("aws", "us-east-1")
-_ALIDNS: Final = "alidns.cn-hangzhou.aliyuncs.com"
 _NAMES_FIX: Final = "Move the names by what does not need that region: health-checked records, `arc`, or `rfc2136` elsewhere."
 _TELL: Final = f"Say where: {STANDS}=worker=aws/eu-west-1,journal=…,state=… (or worker=own for a data centre of your own)."
 
@@ -134,8 +133,8 @@ class Stands:
         if zone.provider == "route53":
             return self._stand(what, "the control plane of Route 53", _ROUTE53, _NAMES_FIX)
         if zone.provider in {"alidns", "gtm"}:
-            host = alibaba_endpoint("alidns", _ALIDNS).host
-            fix = "Set ALIBABA_ENDPOINT_ALIDNS to that of another region, such as https://alidns.ap-southeast-1.aliyuncs.com."
+            host = alidns_endpoint(zone.options).host
+            fix = f"Call the API of another region: zones.{zone.id}.region, such as ap-southeast-1."
             return self._stand(what, f"the API of {zone.provider} at {host}", self._at(host), fix, tell="")
         if zone.provider == "rfc2136":
             primary = str(zone.options.get("primary") or next(iter(zone.servers), ""))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from drill.model.errors import PreflightFailed
 
+_ALIDNS_REGION: Final = "cn-hangzhou"
 _SPELT: Final = {"route53": "ROUTE_53", "elbv2": "ELASTIC_LOAD_BALANCING_V2"}
 
 
@@ -43,6 +45,11 @@ def alibaba_endpoint(product: str, own: str) -> AlibabaEndpoint:
         return AlibabaEndpoint(own)
     parts = urlsplit(_checked(variable, value))
     return AlibabaEndpoint(parts.netloc, "http" if parts.scheme == "http" else "https")
+
+
+def alidns_endpoint(options: Mapping[str, Any]) -> AlibabaEndpoint:
+    """Where the names of a zone are changed: by the API of its own `region`, which need not be the one that is lost. Raises: as above."""
+    return alibaba_endpoint("alidns", f"alidns.{options.get('region') or _ALIDNS_REGION}.aliyuncs.com")
 
 
 def emulated() -> list[str]:

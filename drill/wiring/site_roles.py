@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from drill.model.plan import Plan, Site, Zone
 from drill.model.ports import Ansible, Dns, Fence, Ground, Outage, Secrets
 from drill.model.scenario_sites import CLOUDS, tags_of
-from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint
+from drill.wiring.endpoints import alidns_endpoint, aws_endpoint
 from drill.wiring.routed import Absent, address_of
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _alidns(zone: Zone, made_of: Ingredients) -> Dns:
     from drill.adapters.file_locks import FileLocks
     from drill.adapters.sms_aliyun_sdk import Account
 
-    at = alibaba_endpoint("alidns", "alidns.cn-hangzhou.aliyuncs.com")
+    at = alidns_endpoint(zone.options)
     servers = [address_of(server) for server in zone.servers] or None
     return AlidnsDns(zone.id, AlidnsCalls(Account(at.host, at.protocol, "", "")), FileLocks(made_of.home / "locks"), servers)
 

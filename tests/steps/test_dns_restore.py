@@ -33,12 +33,12 @@ class Ground:
         return attempt.undo
 
 
-def restore(undo: Any, ground: Ground) -> dict[str, Any]:
+def restore(undo: Any, ground: Ground, **params: Any) -> dict[str, Any]:
     attempt = FakeAttempt(step="home.restore")
     row = {"step": "traffic.step", "undo": undo}
     at = datetime(2027, 1, 1, tzinfo=UTC)
     attempt.facts = [Fact("drill-1", 1, at, 1.0, "boot/1", "engine", Kind.UNDO_REGISTERED, "key", row, "")] if undo else []
-    return dict(DnsRestore().run(DnsRestoreParams(of="traffic.step", name=NAME), ground.world, attempt))
+    return dict(DnsRestore().run(DnsRestoreParams(of="traffic.step", name=NAME, **params), ground.world, attempt))
 
 
 def switched(ground: Ground, to: str) -> Any:
@@ -57,6 +57,17 @@ def test_a_switch_is_put_back_with_its_ttl_and_watched() -> None:
 
     assert ground.dns.read(NAME) == found
     assert (outputs["restored"], len(ground.propagation.watched)) == (True, 2)
+
+
+def test_resolvers_are_watched_on_the_way_home_too_and_the_stale_one_is_named() -> None:
+    ground = Ground()
+    undo = switched(ground, "standby")
+    ground.propagation.stale_s["127.0.0.3:53"] = 4.5
+
+    outputs = restore(undo, ground, resolvers=("127.0.0.2", "127.0.0.3"))
+
+    assert set(outputs["resolvers"]) == {"127.0.0.2:53", "127.0.0.3:53"}
+    assert outputs["stale_beyond_ttl_s"] == {"127.0.0.3:53": 4.5}
 
 
 def test_a_lowered_ttl_comes_back_once_the_name_is_home() -> None:
