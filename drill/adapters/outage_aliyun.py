@@ -11,12 +11,11 @@ from drill.adapters.outage_aliyun_calls import AliyunCalls
 from drill.adapters.outage_aliyun_doors import AllowLists, Listeners
 from drill.adapters.outage_aliyun_machines import RUNNING, STOPPED, GroupedMachines, Machines
 from drill.adapters.outage_held import Connections
-from drill.adapters.outage_parts import DATABASES_SPARED, Sort
+from drill.adapters.outage_parts import Sort
 from drill.adapters.outage_swap import SiteParts, SwapOutage
 from drill.model.ports import Ground
 
 _ELSEWHERE: Final = (
-    DATABASES_SPARED,
     "caches, queues and the object store of Alibaba Cloud, and PolarDB",
     "ALB and NLB load balancers",
     "resources without the opt-in tags, and those of other accounts",

@@ -34,6 +34,10 @@ class _Door:
     def clear(self) -> None:
         """Nothing was made."""
 
+    def left(self) -> list[str]:
+        """Nothing by default."""
+        return []
+
     def _here(self) -> dict[str, Any]:
         return {"RegionId": self._calls.region}
 

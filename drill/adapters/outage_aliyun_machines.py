@@ -86,6 +86,9 @@ class Machines(_Machines):
     def clear(self) -> None:
         """Nothing was made."""
 
+    def left(self) -> list[str]:
+        return []
+
     def mark(self, resource: str, key: str, value: str) -> None:
         """Give a machine a tag."""
         where = {**self._here(), "ResourceType": "instance", "ResourceId": [resource]}
@@ -149,6 +152,9 @@ class GroupedMachines(_Machines):
                 self._calls.write("ecs", "DeleteSecurityGroup", {**self._here(), "SecurityGroupId": row["SecurityGroupId"]})
             except Missing:
                 continue
+
+    def left(self) -> list[str]:
+        return []
 
     def _quarantines(self) -> list[Mapping[str, Any]]:
         tag = tag_list({QUARANTINE: self._site})

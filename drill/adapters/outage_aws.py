@@ -8,20 +8,22 @@ from typing import Any, Final, Literal
 
 from drill.adapters.fence_machines import ROLE, FencedSite, MachineFence
 from drill.adapters.outage_aws_client import AwsClients
-from drill.adapters.outage_aws_groups import Databases, GroupQuarantine, Interfaces, LoadBalancers
+from drill.adapters.outage_aws_doors import Clusters, Databases, LoadBalancers
+from drill.adapters.outage_aws_groups import GroupQuarantine, Interfaces
 from drill.adapters.outage_aws_machines import RUNNING, STOPPED, Machines
 from drill.adapters.outage_aws_subnets import Subnets
 from drill.adapters.outage_held import Connections
-from drill.adapters.outage_parts import DATABASES_SPARED, Sort
+from drill.adapters.outage_parts import Sort
 from drill.adapters.outage_swap import SiteParts, SwapOutage
 from drill.model.ports import Ground
 
 Method = Literal["network-acl", "security-group"]
 _ELSEWHERE: Final = (
-    DATABASES_SPARED,
-    "caches, queues and the object store of AWS, which are reached beside the site's subnets",
-    "resources without the opt-in tags, and those of other accounts",
+    "the object store, queues, DynamoDB and what else AWS serves from its own addresses",
+    "resources without the opt-in tags, and those of other accounts and regions",
 )
+_OUTSIDE: Final = "ElastiCache, RDS Proxy and other managed services outside the tagged subnets"
+_BESIDE: Final = "ElastiCache, RDS Proxy, classic load balancers and whatever else has security groups of its own"
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,15 @@ def aws_stop(sites: Mapping[str, AwsSite], open_clients: Callable[[str], AwsClie
 
 def _isolation(site: str, row: AwsSite, clients: AwsClients) -> SiteParts:
     quarantine = GroupQuarantine(clients, site, row.tags)
-    doors: list[Sort] = [LoadBalancers(clients, row.tags, quarantine), Databases(clients, row.tags, quarantine)]
-    inner: Sort = Subnets(clients, site, row.tags) if row.method == "network-acl" else Interfaces(clients, row.tags, quarantine)
-    return SiteParts(row.method, row.tags, row.cap, [inner, *doors], _ELSEWHERE)
+    subnets = Subnets(clients, site, row.tags)
+    by_acl = row.method == "network-acl"
+
+    def shut() -> set[str]:
+        return {part.id for part in subnets.find()} if by_acl else set()
+
+    doors = [sort(clients, row.tags, quarantine, shut) for sort in (LoadBalancers, Clusters, Databases)]
+    inner: Sort = subnets if by_acl else Interfaces(clients, row.tags, quarantine)
+    return SiteParts(row.method, row.tags, row.cap, [inner, *doors], (_OUTSIDE if by_acl else _BESIDE, *_ELSEWHERE))
 
 
 def aws_fence(

@@ -26,6 +26,7 @@ _NOT_YET: Final = (
     "IncorrectInstanceState",
     "IncorrectState",
     "InvalidDBInstanceState",
+    "InvalidDBClusterStateFault",
     "DependencyViolation",
     "InsufficientInstanceCapacity",
 )

@@ -1,18 +1,16 @@
-"""Things of AWS that hang on security groups, cut off by one that lets nothing through: interfaces, load balancers, databases."""
+"""The security group of AWS that lets nothing through, what every sort has that hangs on groups, and interfaces of machines."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags_of
-from drill.adapters.outage_parts import DATABASE_TAG, QUARANTINE, Part, State
+from drill.adapters.outage_parts import QUARANTINE, Part, State
 from drill.model.effects import Verb
 
 _STATEFUL: Final = "connections that are open already: a security group does not end those it has let in"
-_TAGS_OF_AT_ONCE: Final = 20
 _DOING: Final = "its security groups become one that lets nothing through"
 
 
@@ -70,7 +68,7 @@ class GroupQuarantine:
                 self._clients.call("ec2", operation, GroupId=group, IpPermissions=row[rules])
 
 
-class _Grouped:
+class Grouped:
     """What every sort has that hangs on security groups. AWS promises no order of them: they are compared sorted."""
 
     verb = Verb.UPDATE
@@ -96,11 +94,15 @@ class _Grouped:
     def clear(self) -> None:
         self._quarantine.clear()
 
-    def _opted_in(self, part: Part) -> bool:
-        return all(part.tags.get(key) == value for key, value in self._tags.items())
+    def left(self) -> list[str]:
+        """Nothing by default."""
+        return []
+
+    def _opted_in(self, tags: Mapping[str, str]) -> bool:
+        return self._tags.items() <= tags.items()
 
 
-class Interfaces(_Grouped):
+class Interfaces(Grouped):
     """The network interfaces of the machines that carry all opt-in tags (as Sort)."""
 
     kind = "interface"
@@ -129,73 +131,3 @@ class Interfaces(_Grouped):
         groups = tuple(sorted(row["GroupId"] for row in port["Groups"]))
         note = f"of {machine['InstanceId']}" if "InstanceId" in machine else ""
         return Part(port["NetworkInterfaceId"], groups, tags_of(machine.get("Tags", ())), port["VpcId"], note=note)
-
-
-class LoadBalancers(_Grouped):
-    """The load balancers that carry all opt-in tags and have security groups (as Sort): no listener can be reached."""
-
-    kind = "load-balancer"
-
-    def find(self) -> list[Part]:
-        rows = self._clients.every("elbv2", "describe_load_balancers", "LoadBalancers")
-        return [part for part in self._parts(rows) if part.state and self._opted_in(part)]
-
-    def read(self, resource: str) -> Part | None:
-        try:
-            rows = self._clients.call("elbv2", "describe_load_balancers", LoadBalancerArns=[resource])["LoadBalancers"]
-        except Gone:
-            return None
-        return next(iter(self._parts(rows)), None)
-
-    def swap(self, part: Part, state: State) -> None:
-        self._clients.call("elbv2", "set_security_groups", LoadBalancerArn=part.id, SecurityGroups=list(state))
-
-    def _parts(self, rows: Sequence[Mapping[str, Any]]) -> list[Part]:
-        names, tags = iter([row["LoadBalancerArn"] for row in rows]), {}
-        while some := list(islice(names, _TAGS_OF_AT_ONCE)):
-            described = self._clients.call("elbv2", "describe_tags", ResourceArns=some)["TagDescriptions"]
-            tags.update({row["ResourceArn"]: tags_of(row["Tags"]) for row in described})
-        return [
-            Part(
-                row["LoadBalancerArn"],
-                tuple(sorted(row.get("SecurityGroups", ()))),
-                tags.get(row["LoadBalancerArn"], {}),
-                row.get("VpcId", ""),
-            )
-            for row in rows
-        ]
-
-
-class Databases(_Grouped):
-    """The RDS instances with all opt-in tags and `drill-cut: yes` (as Sort). Those of a cluster share its groups and are left to it."""
-
-    kind = "database"
-
-    def find(self) -> list[Part]:
-        rows = self._clients.every("rds", "describe_db_instances", "DBInstances")
-        return [part for row in rows if not row.get("DBClusterIdentifier") and self._cuttable(part := self._part(row))]
-
-    def read(self, resource: str) -> Part | None:
-        try:
-            rows = self._clients.call("rds", "describe_db_instances", DBInstanceIdentifier=resource)["DBInstances"]
-        except Gone:
-            return None
-        return self._part(rows[0]) if rows else None
-
-    def _cuttable(self, part: Part) -> bool:
-        return self._opted_in(part) and DATABASE_TAG.items() <= part.tags.items()
-
-    def swap(self, part: Part, state: State) -> None:
-        self._clients.call(
-            "rds", "modify_db_instance", DBInstanceIdentifier=part.id, VpcSecurityGroupIds=list(state), ApplyImmediately=True
-        )
-
-    @staticmethod
-    def _part(row: Mapping[str, Any]) -> Part:
-        """Groups on their way out are counted no more."""
-        groups = [group for group in row.get("VpcSecurityGroups", ()) if group["Status"] not in {"removing", "removed"}]
-        settled = all(group["Status"] == "active" for group in row.get("VpcSecurityGroups", ()))
-        state = tuple(sorted(group["VpcSecurityGroupId"] for group in groups))
-        return Part(
-            row["DBInstanceIdentifier"], state, tags_of(row.get("TagList", ())), row.get("DBSubnetGroup", {}).get("VpcId", ""), settled
-        )

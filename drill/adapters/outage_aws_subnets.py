@@ -68,6 +68,9 @@ class Subnets:
             except Gone:
                 continue
 
+    def left(self) -> list[str]:
+        return []
+
     def _part(self, row: Mapping[str, Any], held: Mapping[str, tuple[str, str]]) -> Part:
         return Part(row["SubnetId"], (held[row["SubnetId"]][0],), tags_of(row.get("Tags", ())), row["VpcId"])
 

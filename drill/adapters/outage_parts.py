@@ -17,7 +17,6 @@ FENCED: Final = "drill-fenced"
 DATABASE_TAG: Final[Mapping[str, str]] = {"drill-cut": "yes"}
 """The tag, beside the opt-in tags, of managed databases that an outage cuts off itself. A fence changes the same attribute and must find
 it as it was, so a database that the plan fences must not carry it."""
-DATABASES_SPARED: Final = "managed databases without the tag drill-cut: yes, which are left to a fence"
 
 
 @dataclass(frozen=True)
@@ -69,3 +68,6 @@ class Sort(Protocol):
 
     def clear(self) -> None:
         """Remove what `prepare` made. Idempotent."""
+
+    def left(self) -> list[str]:
+        """What carries the opt-in tags and is not cut all the same, a sentence each. Changes nothing."""

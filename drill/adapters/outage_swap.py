@@ -84,6 +84,7 @@ class SwapOutage:
         self._each(pairs, lambda sort, row: _last_look(parts, sort, row, cuts[sort.kind]))  # all of them, before any is touched
         for sort in parts.sorts:
             sort.rehearse([row["id"] for row in rows if row["kind"] == sort.kind])
+        left = [text for sort in parts.sorts for text in sort.left()]
         holding = self._hold(site)
         try:
             targets = {(sort.kind, row["network"]): sort.prepare(row["network"]) for sort, row in pairs}
@@ -91,7 +92,7 @@ class SwapOutage:
             def cut(sort: Sort, row: Mapping[str, Any]) -> None:
                 now = _last_look(parts, sort, row, cuts[sort.kind])
                 if now is not None and now.state != (target := targets[(sort.kind, row["network"])]):
-                    _swap(sort, now, target)
+                    self._swap(sort, now, target)
 
             self._each(pairs, cut)
             self._each(pairs, lambda sort, row: self._settled(sort, row["id"]))
@@ -102,7 +103,7 @@ class SwapOutage:
         return {
             "method": parts.method,
             "cut": names,
-            "not_cut": [*_spared(parts, rows), *_alive(held)],
+            "not_cut": [*left, *_spared(parts, rows), *_alive(held)],
             "held": [row.told() for row in held],
         }
 
@@ -153,7 +154,22 @@ class SwapOutage:
             return
         if now.state not in cuts:
             raise _changed(sort, now, was)
-        _swap(sort, now, was)
+        self._swap(sort, now, was)
+
+    def _swap(self, sort: Sort, part: Part, state: State) -> None:
+        """Raises: InDoubt: it is unknown whether it happened (A350)."""
+        try:
+            sort.swap(part, state)
+        except StepError as failed:
+            try:
+                now = self._settled(sort, part.id)
+            except StepError as unread:
+                if isinstance(failed, Fatal):
+                    raise failed from unread
+                what = f"it is unknown whether the {sort.kind} {part.id} has {_words(state)} now: {unread.what}"
+                raise InDoubt(what, code="A350", fix="Look at it in the provider's console before anything else.") from unread
+            if now is None or now.state != state:
+                raise
 
     def _settled(self, sort: Sort, resource: str) -> Part | None:
         """A resource that is on its way to no other state. Raises: Retryable: it takes too long (A123)."""
@@ -206,22 +222,6 @@ def _last_look(parts: SiteParts, sort: Sort, row: Mapping[str, Any], cuts: set[S
     if now.state != was:
         raise _changed(sort, now, was)
     return now
-
-
-def _swap(sort: Sort, part: Part, state: State) -> None:
-    """Raises: InDoubt: it is unknown whether it happened (A350)."""
-    try:
-        sort.swap(part, state)
-    except StepError as failed:
-        try:
-            now = sort.read(part.id)
-        except StepError as unread:
-            if isinstance(failed, Fatal):
-                raise failed from unread
-            what = f"it is unknown whether the {sort.kind} {part.id} has {_words(state)} now: {unread.what}"
-            raise InDoubt(what, code="A350", fix="Look at it in the provider's console before anything else.") from unread
-        if now is None or now.state != state:
-            raise
 
 
 def _changed(sort: Sort, now: Part, was: State) -> Fatal:

@@ -13,6 +13,10 @@ from drill.model.plan import Site, Zone
 from drill.model.scenario_sites import tags_of
 
 _TYPES: Final = ("A", "AAAA", "CNAME")
+_DOORS: Final = (
+    *(f"elasticloadbalancing:Describe{look}" for look in ("LoadBalancers", "Tags")),
+    *(f"rds:Describe{look}" for look in ("DBClusters", "DBInstances", "DBSubnetGroups")),
+)
 _ROLES: Final = ("arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*")
 
 
@@ -87,13 +91,13 @@ def _isolation(site: Site, about: str) -> Iterator[Right]:
     by_acl = site.options.get("cut", {}).get("method", "network-acl") == "network-acl"
     looks = ("Subnets", "NetworkAcls") if by_acl else ("Instances", "NetworkInterfaces")
     yield Right(about, tuple(f"ec2:Describe{look}" for look in (*looks, "SecurityGroups")), when=_in(site.region))
-    doors = ("elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags", "rds:DescribeDBInstances")
-    yield Right(about, doors, when=_in(site.region))
+    yield Right(about, _DOORS, when=_in(site.region))
     yield from (_subnets if by_acl else _interfaces)(site, about)
     yield from _quarantine_group(site, about, mark)
     balancers = _arns(site, "elasticloadbalancing", "loadbalancer/app/*", "loadbalancer/net/*")
     yield Right(about, ("elasticloadbalancing:SetSecurityGroups",), balancers, _tagged(tags))
     yield Right(about, ("rds:ModifyDBInstance",), _arns(site, "rds", "db:*"), _tagged(tags))
+    yield Right(about, ("rds:ModifyDBCluster",), _arns(site, "rds", "cluster:*"), _tagged(tags))
     creators = ["CreateSecurityGroup", *(["CreateNetworkAcl"] if by_acl else [])]
     made_here = _arns(site, "ec2", "security-group/*", *(["network-acl/*"] if by_acl else []))
     yield Right(about, ("ec2:CreateTags",), made_here, {"StringEquals": {"ec2:CreateAction": creators}})

@@ -21,6 +21,18 @@ class Calls:
         self.made: list[str] = []
         self.die_before: int | None = None
         self.die_after: int | None = None
+        self._refused: list[tuple[str, str]] = []
+
+    def refuse(self, name: str, code: str) -> None:
+        """The next call of this name is refused by the provider."""
+        self._refused.append((name, code))
+
+    def refused(self, name: str) -> str:
+        """Why this call is refused; empty: it is not."""
+        found = next((row for row in self._refused if row[0] == name), ("", ""))
+        if found[0]:
+            self._refused.remove(found)
+        return found[1]
 
     def carry(self, name: str, act: Callable[[], Any]) -> Any:
         """Do it, unless the engine dies first; it may also die right afterwards."""

@@ -68,6 +68,9 @@ class Memory:
     def clear(self) -> None:
         """Nothing was made."""
 
+    def left(self) -> list[str]:
+        return []
+
 
 def outage_of(memory: Memory, **timing: Any) -> SwapOutage:
     return SwapOutage({"primary": SiteParts("swap", TAGS, 100, [memory])}, sleep=lambda _s: None, **timing)
