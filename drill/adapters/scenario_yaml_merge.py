@@ -13,6 +13,8 @@ from drill.model.problem import Path, did_you_mean
 SHARED: Final = ("contacts", "sites", "zones", "limits", "messages")
 """What a shared file may hold."""
 _BY_NAME: Final = ("contacts", "sites", "zones")
+_WITHIN: Final = ("messages",)
+"""What both files may say a part of, down to the single value: the way of answers depends on the scenario, its templates do not."""
 
 
 def include(document: Document, folder: FilePath) -> None:
@@ -53,18 +55,33 @@ def _merge(document: Document, shared: Document) -> None:
             document.data[key] = value
             _adopt(document, shared, (key,))
         elif key in _BY_NAME and isinstance(value, dict) and isinstance(document.data[key], dict):
-            _merge_names(document, shared, key)
+            _merge_names(document, shared, (key,), deep=False)
+        elif key in _WITHIN:
+            _merge_names(document, shared, (key,), deep=True)
         else:
             _twice(document, shared, (key,))
 
 
-def _merge_names(document: Document, shared: Document, key: str) -> None:
-    for name, entry in shared.data[key].items():
-        if name in document.data[key]:
-            _twice(document, shared, (key, name))
+def _merge_names(document: Document, shared: Document, at: Path, *, deep: bool) -> None:
+    """Bring in what only the shared file has below `at`; `deep` does so within entries that both have, else those are refused."""
+    ours, theirs = _below(document.data, at), _below(shared.data, at)
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        _twice(document, shared, at)
+        return
+    for name, entry in theirs.items():
+        if name not in ours:
+            ours[name] = entry
+            _adopt(document, shared, (*at, name))
+        elif deep:
+            _merge_names(document, shared, (*at, name), deep=True)
         else:
-            document.data[key][name] = entry
-            _adopt(document, shared, (key, name))
+            _twice(document, shared, (*at, name))
+
+
+def _below(data: Any, at: Path) -> Any:
+    for name in at:
+        data = data[name]
+    return data
 
 
 def _adopt(document: Document, shared: Document, at: Path) -> None:

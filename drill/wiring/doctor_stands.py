@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from drill.wiring.posts import QUEUES
 STANDS: Final = "DRILL_STANDS"
 _SAYABLE: Final = ("worker", "journal", "state")
 _HERE: Final = "this machine"
+_HOST: Final = re.compile(r"(?:^|\s)host\s*=\s*'?([^\s',]+)")
 _ROUTE53: Final = Place("aws", "us-east-1")
 _NAMES_FIX: Final = "Move the names by what does not need that region: health-checked records, `arc`, or `rfc2136` elsewhere."
 _TELL: Final = f"Say where: {STANDS}=worker=aws/eu-west-1,journal=…,state=… (or worker=own for a data centre of your own)."
@@ -93,7 +95,7 @@ class Stands:
             if kind == "s3":
                 region = str(written.get("region", ""))
                 return f"the bucket {written.get('bucket')}", Place("aws", region) if region else None
-            host = urlsplit(str(written.get("address") or os.environ.get("PG_CONN_STR", ""))).hostname or ""
+            host = _host(os.environ.get("PG_CONN_STR", "") if kind == "pg" else str(written.get("address", "")))
             return f"the {kind} backend {host}".rstrip(), self._at(host)
         if self.settings.shared:
             host = sa.make_url(self.settings.database_url).host or ""
@@ -158,6 +160,12 @@ class Stands:
     def _stand(self, what: str, where: str, place: Place | None, fix: str, *, tell: str = _TELL) -> Stand:
         provider, region = place or ("", "")
         return Stand(what, provider, region, where, fix, tell)
+
+
+def _host(address: str) -> str:
+    """The host of an address, or of a libpq connection string in either of its forms; empty when it names none."""
+    said = _HOST.search(address)
+    return urlsplit(address).hostname or (said[1] if said else "")
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -105,6 +105,22 @@ def test_a_terraform_state_is_sought_where_its_backend_is(tmp_path: Path) -> Non
     assert "state rebuild.capacity" in backend('{http: {address: "https://states.s3.ap-southeast-1.amazonaws.com/x"}}')
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgres://states@db.singapore.example.com/terraform",
+        "host=db.singapore.example.com dbname=terraform",
+        "dbname=terraform host = 'states.abc.ap-southeast-1.rds.amazonaws.com'",
+    ],
+)
+def test_a_terraform_state_in_a_database_is_sought_where_that_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    at = "phases.rebuild.steps.capacity.terraform.apply.backend="
+    monkeypatch.setenv("PG_CONN_STR", address)
+
+    assert refused(fates(tmp_path, WITHIN_AWS, at + "{pg: {}}")) == {"state rebuild.capacity"}
+    assert refused(fates(tmp_path, WITHIN_AWS, at + "{http: {address: 'https://states.example.com'}}")) == set()
+
+
 def test_images_and_keys_of_the_lost_region_are_errors(tmp_path: Path) -> None:
     key = '{"key": "arn:aws:kms:%s:123456789012:key/1", "image": "123456789012.dkr.ecr.ap-southeast-1.amazonaws.com/shop:3"}'
     at = "phases.rebuild.steps.capacity.terraform.apply.variables="
