@@ -58,15 +58,21 @@ class FakeFence:
     def __init__(self, *, writable: str = "", log: list[str] | None = None) -> None:
         self.fenced: set[str] = set()
         self.writable = writable
+        self.unproved = False
+        """Whether the database goes on answering whatever is done."""
         self.log = log if log is not None else []
 
     def preview(self, site: str) -> list[Effect]:
-        return [] if site in self.fenced else [Effect(verb=Verb.STOP, target=f"{site}/database", undo="automatic")]
+        marks = frozenset({"fence"})
+        return [] if site in self.fenced else [Effect(verb=Verb.STOP, target=f"{site}/database", undo="automatic", marks=marks)]
 
     def fence(self, site: str) -> Mapping[str, Any]:
+        if self.unproved:
+            raise Fatal(f"{site} took a write after it was fenced.", code="A210", fix="Do not promote; end its database first.")
+        already = site in self.fenced
         self.log.append(f"fence {site}")
         self.fenced.add(site)
-        return {"processes_gone": True, "write_refused": True}
+        return {"site": site, "already": already, "write": "refused"}
 
     def release(self, site: str) -> None:
         if self.writable:

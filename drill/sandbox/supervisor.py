@@ -183,10 +183,10 @@ class Supervisor:
         return {"say": "renewed"}
 
     async def release(self, region: str) -> Answer:
-        """Clear a fence without a rejoin. Raises: Fatal: another region's database takes writes (A211)."""
+        """Clear a fence without a rejoin. Raises: Fatal: another region's database takes writes, or will once it answers again (A211)."""
         chosen = self._region(region)
-        for name in self._world.regions:
-            if name != region and (await self._watch.role(name))["role"] == "primary":
+        for name, other in self._world.regions.items():
+            if name != region and (not (other.fenced or other.server.is_standby()) or (await self._watch.role(name))["role"] == "primary"):
                 raise Fatal(
                     f"region {name} takes writes: {region} cannot be given back as it was.", code="A211", fix="Rejoin it as a replica."
                 )

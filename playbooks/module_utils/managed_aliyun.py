@@ -28,6 +28,7 @@ _DENIED = ("Forbidden", "NoPermission", "InvalidAccessKeyId", "SignatureDoesNotM
 _NEVER_SENT = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "Connection refused", "Failed to establish")
 _NOBODY = "127.0.0.1"
 _FENCE_TAG = "drill-ips-"
+_RESTARTED_TAG = "drill-restarted"
 _LONGEST_TAG = 128
 
 
@@ -134,10 +135,14 @@ class RdsInstance:
 
     def is_fenced(self) -> bool:
         """Whether it is stopped, or nobody may connect. Raises: Refused."""
-        if self.describe().get("DBInstanceStatus") in {"Stopped", "Released"}:
+        if self.is_stopped():
             return True
         lists = self.lists()
         return bool(lists) and all(addresses == _NOBODY for addresses in lists.values())
+
+    def is_stopped(self) -> bool:
+        """Whether nothing of it runs. Raises: Refused."""
+        return self.describe().get("DBInstanceStatus") in {"Stopped", "Released"}
 
 
 class RdsDisasterRecovery:
@@ -221,9 +226,10 @@ class RdsFence:
 
     def fence(self, tags: Mapping[str, str], *, check: bool, wait: Callable[[Callable[[], bool]], None]) -> dict[str, Any]:
         """Fence it; open connections end with its restart. Its lists are kept on tags of its own first. Raises: Refused. InDoubt."""
-        check_opted_in(self._instance.tags(), tags, self._instance.name)
+        own = self._instance.tags()
+        check_opted_in(own, tags, self._instance.name)
         report = {"host": self._instance.name, "check_mode": check}
-        if self._instance.is_fenced():
+        if self._instance.is_fenced() and (_RESTARTED_TAG in own or self._instance.is_stopped()):
             return {"changed": False, "already_fenced": True, **report}
         lists = self._instance.lists()
         too_long = [name for name, addresses in lists.items() if len(addresses) > _LONGEST_TAG or not addresses]
@@ -232,12 +238,14 @@ class RdsFence:
                 "DB_SETTINGS", f"{self._instance.name}: cannot be kept on a tag, so it could not be given back: {too_long or 'no list'}"
             )
         if not check:
+            self._untag(own, _RESTARTED_TAG)
             self._keep(lists)
-            for name in lists:
+            for name in [name for name, addresses in lists.items() if addresses != _NOBODY]:
                 self._set(name, _NOBODY)
-            wait(self._instance.is_fenced)
+            wait(lambda: self._running() and self._instance.is_fenced())
             self._instance.api.act("RestartDBInstance", DBInstanceId=self._instance.name)
-            wait(lambda: self._instance.describe().get("DBInstanceStatus") == "Running" and self._instance.is_fenced())
+            wait(lambda: self._running() and self._instance.is_fenced())
+            self._tag("TagResources", {"Tag.1.Key": _RESTARTED_TAG, "Tag.1.Value": "yes"})  # what a run after a crash knows it by
         return {"changed": not check, "already_fenced": False, **report}
 
     def release(self, tags: Mapping[str, str], *, check: bool, wait: Callable[[Callable[[], bool]], None]) -> dict[str, Any]:
@@ -253,10 +261,12 @@ class RdsFence:
                 )
             return {"changed": False, **report}
         if not check:
+            self._untag(own, _RESTARTED_TAG)
+            wait(self._running)
             for name, addresses in kept.items():
                 self._set(name, addresses)
             wait(lambda: all(self._instance.lists().get(name) == addresses for name, addresses in kept.items()))
-            self._tag("UntagResources", {f"TagKey.{at}": _FENCE_TAG + name for at, name in enumerate(kept, 1)})
+            self._untag(own, *(_FENCE_TAG + name for name in kept))
         return {"changed": not check, **report}
 
     def _keep(self, lists: Mapping[str, str]) -> None:
@@ -267,6 +277,14 @@ class RdsFence:
             tags |= {f"Tag.{at}.Key": _FENCE_TAG + name, f"Tag.{at}.Value": addresses}
         if tags:
             self._tag("TagResources", tags)
+
+    def _running(self) -> bool:
+        return self._instance.describe().get("DBInstanceStatus") == "Running"
+
+    def _untag(self, own: Mapping[str, str], *keys: str) -> None:
+        there = [key for key in keys if key in own]
+        if there:
+            self._tag("UntagResources", {f"TagKey.{at}": key for at, key in enumerate(there, 1)})
 
     def _tag(self, action: str, what: Mapping[str, str]) -> None:
         query = {"RegionId": self._instance.api.region, "ResourceType": "INSTANCE", "ResourceId.1": self._instance.name, **what}

@@ -21,6 +21,8 @@ _MISSING = {"DBInstanceNotFound", "DBInstanceNotFoundFault", "DBClusterNotFoundF
 _BUSY = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure", "InternalError"}
 _METRIC_AGE_S = 600
 _FENCE_TAG = "drill:groups"
+_RESTARTED_TAG = "drill:restarted"
+_STILL = {"available", "stopped"}
 
 
 class Api:
@@ -222,16 +224,21 @@ class RdsFence:
     def fence(self, tags: Mapping[str, str], *, check: bool, wait: Callable[[Callable[[], bool]], None]) -> dict[str, Any]:
         """Fence it; open connections end with its restart. Its groups are kept on a tag of its own first. Raises: Refused. InDoubt."""
         found = self._instance.describe()
-        check_opted_in(self._instance.tags(found), tags, self._instance.name)
-        if is_fenced(found, self._quarantine):
-            return {"changed": False, "host": self._instance.name, "already_fenced": True, "check_mode": check}
+        own = self._instance.tags(found)
+        check_opted_in(own, tags, self._instance.name)
+        report = {"host": self._instance.name, "check_mode": check}
+        if is_fenced(found, self._quarantine) and (_RESTARTED_TAG in own or found.get("DBInstanceStatus") != "available"):
+            return {"changed": False, "already_fenced": True, **report}
         if not check:
+            self._untag(found, own, _RESTARTED_TAG)
             self._keep_groups(found)
-            self._move(self._quarantine)
+            if not self._groups() <= set(self._quarantine):
+                self._move(self._quarantine)
             wait(lambda: is_fenced(self._instance.describe(), self._quarantine))
             self._instance.api.act("reboot_db_instance", DBInstanceIdentifier=self._instance.name)
             wait(lambda: is_fenced(self._instance.describe(), self._quarantine))
-        return {"changed": not check, "host": self._instance.name, "already_fenced": False, "check_mode": check}
+            self._tag(found, _RESTARTED_TAG, "yes")  # without it a run after a crash cannot know that open connections have ended
+        return {"changed": not check, "already_fenced": False, **report}
 
     def release(self, tags: Mapping[str, str], *, check: bool, wait: Callable[[Callable[[], bool]], None]) -> dict[str, Any]:
         """Put it back into the groups it had. Raises: Refused: nobody knows them. InDoubt."""
@@ -245,17 +252,25 @@ class RdsFence:
                 raise Refused("DB_SETTINGS", f"{self._instance.name} does not say which groups it had (tag {_FENCE_TAG}); set them by hand")
             return {"changed": False, **report}
         if not check:
+            self._untag(found, own, _RESTARTED_TAG)
+            wait(lambda: self._instance.describe().get("DBInstanceStatus") in _STILL)
             self._move(former)
             wait(lambda: self._groups() == set(former))
-            self._instance.api.act("remove_tags_from_resource", ResourceName=found["DBInstanceArn"], TagKeys=[_FENCE_TAG])
+            self._untag(found, own, _FENCE_TAG)
         return {"changed": not check, **report}
 
     def _keep_groups(self, found: Mapping[str, Any]) -> None:
         """Written before the act, and never over an earlier one: a second run sees the quarantine already."""
         groups = sorted(group["VpcSecurityGroupId"] for group in found.get("VpcSecurityGroups", []))
         if _FENCE_TAG not in self._instance.tags(found) and not set(groups) <= set(self._quarantine):
-            kept = [{"Key": _FENCE_TAG, "Value": " ".join(groups)}]
-            self._instance.api.act("add_tags_to_resource", ResourceName=found["DBInstanceArn"], Tags=kept)
+            self._tag(found, _FENCE_TAG, " ".join(groups))
+
+    def _tag(self, found: Mapping[str, Any], key: str, value: str) -> None:
+        self._instance.api.act("add_tags_to_resource", ResourceName=found["DBInstanceArn"], Tags=[{"Key": key, "Value": value}])
+
+    def _untag(self, found: Mapping[str, Any], own: Mapping[str, str], key: str) -> None:
+        if key in own:
+            self._instance.api.act("remove_tags_from_resource", ResourceName=found["DBInstanceArn"], TagKeys=[key])
 
     def _move(self, groups: list[str]) -> None:
         self._instance.api.act(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from drill.adapters.outage_aliyun import AliyunSite, aliyun_outage, aliyun_stop
@@ -11,8 +11,10 @@ from drill.adapters.outage_parts import DATABASE_TAG
 from drill.adapters.sms_aliyun_sdk import Account
 from drill.model.ports import Outage
 from drill.sandbox.alidns_http import AlidnsServer
+from drill.sandbox.balancers import BalancersApi
 from drill.sandbox.ecs_api import EcsApi
 from drill.sandbox.ecs_doors import Balancer, Database, RdsApi, SlbApi
+from drill.sandbox.polardb_lists import Cluster, PolarDbListsApi
 from tests.clouds.outage_calls import CAP, OPT_IN, Calls
 
 _KEYS: Final = {"key": "secret"}
@@ -28,7 +30,7 @@ class _Signed(AliyunCalls):
 
 
 class Aliyun:
-    """Three tagged machines in two networks, one of which has enterprise groups, a listener and a database; one of each did not opt in."""
+    """Three tagged machines in two networks, one of which has enterprise groups, and doors of every sort; one of each did not opt in."""
 
     region = "cn-hangzhou"
 
@@ -36,7 +38,8 @@ class Aliyun:
         self.calls = Calls()
         self.method = method
         self.ecs, self.slb, self.rds = EcsApi(self.region, transit_s=0.02), SlbApi(), RdsApi()
-        self.server = AlidnsServer([self.ecs, self.slb, self.rds], _KEYS)
+        self.alb, self.nlb, self.polardb = BalancersApi("alb"), BalancersApi("nlb"), PolarDbListsApi()
+        self.server = AlidnsServer([self.ecs, self.slb, self.rds, self.alb, self.nlb, self.polardb], _KEYS)
         groups = [self.ecs.add_group("vpc-1"), self.ecs.add_group("vpc-1"), self.ecs.add_group("vpc-2", kind="enterprise")]
         self.other = self.ecs.add_group("vpc-1")
         self.machines = [
@@ -50,8 +53,13 @@ class Aliyun:
         for name, tags in (("rm-orders", {**OPT_IN, **DATABASE_TAG}), ("rm-fenced", OPT_IN), ("rm-spared", {})):
             lists = {"default": "10.0.0.0/8,192.168.1.1", "apps": "127.0.0.1", "hdm_security_ips": "100.104.0.0/16"}
             self.rds.databases[name] = Database(name, dict(tags), lists)
+        for kind, tags in (("shop", OPT_IN), ("spared", {})):
+            self.alb.add(f"alb-{kind}", tags, ("HTTPS", 443, "Running"), ("HTTP", 80, "Running"), ("HTTP", 8080, "Stopped"))
+            self.nlb.add(f"nlb-{kind}", tags, ("TCP", 6379, "Running"))
+        for name, tags in (("pc-orders", {**OPT_IN, **DATABASE_TAG}), ("pc-fenced", OPT_IN), ("pc-spared", {})):
+            self.polardb.clusters[name] = Cluster(name, dict(tags), {"default": "10.0.0.0/8,192.168.1.1", "dts_ips": "100.104.0.0/16"})
 
-    def calls_of(self, region: str) -> AliyunCalls:
+    def opened(self, region: str) -> AliyunCalls:
         """Calls as a freshly started engine makes them."""
         made = _Signed(region, lambda _product, _host: Account(self.server.endpoint, "http", "key", "secret"), sleep=lambda _s: None)
         made.calls = self.calls
@@ -60,13 +68,24 @@ class Aliyun:
     def outage(self) -> Outage:
         site = {"primary": AliyunSite(self.region, OPT_IN, CAP)}
         if self.method == "stop":
-            return aliyun_stop(site, self.calls_of, poll_s=0.01)
-        return aliyun_outage(site, self.calls_of, poll_s=0.01)
+            return aliyun_stop(site, self.opened, poll_s=0.01)
+        return aliyun_outage(site, self.opened, poll_s=0.01)
+
+    def tag(self, machines: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Somebody tags machines; without a value, takes the tag away."""
+        for machine in machines:
+            held = {**self.ecs.machines[machine].tags, **tags}
+            self.ecs.machines[machine].tags = {key: value for key, value in held.items() if value}
+
+    def status(self) -> list[str]:
+        """How its machines are, in order."""
+        return [self.ecs.machines[machine].status.lower() for machine in self.machines]
 
     def state(self) -> Any:
         doors = {row.id: dict(row.listeners) for row in self.slb.balancers.values()}
         lists = {row.id: dict(row.lists) for row in self.rds.databases.values()}
-        return {**self.ecs.state(), "doors": doors, "lists": lists}
+        lists |= {row.id: dict(row.lists) for row in self.polardb.clusters.values()}
+        return {**self.ecs.state(), "doors": doors, "lists": lists, "listeners": {**self.alb.statuses(), **self.nlb.statuses()}}
 
     def untag(self) -> str:
         del self.ecs.machines[self.machines[1]].tags["drill"]

@@ -45,7 +45,7 @@ def test_it_hands_on_the_proof() -> None:
 
     outputs = Fence().run(PARAMS, world, attempt)
 
-    assert outputs == {"site": "primary", "proof": {"processes_gone": True, "write_refused": True}}
+    assert outputs == {"site": "primary", "proof": {"site": "primary", "already": False, "write": "refused"}}
     assert [what for what, _ in attempt.said] == ["primary takes no write"]
 
 
