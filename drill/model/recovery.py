@@ -5,15 +5,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from drill.model.plan import Plan
 from drill.model.questions import Question
 from drill.model.report import Label, Rto
 from drill.model.spans import Stretch, maybe_seconds, milliseconds
-from drill.model.telling import label, said
+from drill.model.telling import both, label, said
 from drill.model.timeline import Timeline
-from drill.model.windows import OK_RUN, SKIPPED, Series, Shot, Window, largest_gap_ms, windows
+from drill.model.windows import OK_RUN, SKIPPED, Series, Shot, Window, largest_gap_ms, silences, windows
 
 LARGEST_GAP_MS: Final = 2000
 """A longer time without a sample inside the window could hide anything."""
@@ -34,6 +35,8 @@ class Recovery:
     lost: tuple[Stretch, ...] = ()
     """Every stretch of failure before the verdict; one that never ended reaches to its last failed sample."""
     gap_ms: int = 0
+    clock_ms: int | None = 0
+    """How far off the axis the place may stand that it was seen from; nothing when nobody knows."""
 
     def rto(self, target_ms: int) -> Rto:
         """As the report holds it."""
@@ -47,20 +50,33 @@ class Recovery:
         )
 
 
+def recoveries_of(timeline: Timeline, series: Mapping[str, Series], asked: Mapping[str, Question]) -> dict[str, Recovery]:
+    """What each user's view says, by the id of its series."""
+    users = [one for one in series.values() if one.user_view and timeline.measured]
+    return {one.probe: _bound(timeline, asked, _one(timeline, one)) for one in users}
+
+
 def recovery_of(timeline: Timeline, series: Mapping[str, Series], asked: Mapping[str, Question]) -> Recovery:
-    """The recovery the objective is judged by: of several user-view probes the worst."""
+    """The recovery the objective is judged by: of several user views the worst."""
+    return worst_of(timeline, recoveries_of(timeline, series, asked))
+
+
+def worst_of(timeline: Timeline, found: Mapping[str, Recovery]) -> Recovery:
+    """The worst of what the users' views say: missed before unmeasured before met, never back before late."""
     if not timeline.measured:
         return Recovery("", label("A dry run measures nothing.", "演练预演不产生测量结果。"))
-    users = [one for one in series.values() if one.user_view]
-    if not users:
+    if not found:
         return Recovery("", label("No probe takes the user's view.", "没有用户视角的探测。"))
-    found = [_bound(timeline, asked, _one(timeline, one)) for one in users]
-    return min(found, key=_badness)
+    worst = min(found.values(), key=_badness)
+    if not any("@" in name for name in found):
+        return worst
+    en, zh = f"The worst of {len(found)} views: {worst.probe}.", f"{len(found)} 个视角中最差的：{worst.probe}。"
+    return replace(worst, why=both(worst.why, label(en, zh)))
 
 
-def _badness(row: Recovery) -> tuple[int, int]:
+def _badness(row: Recovery) -> tuple[int, bool, int]:
     rank = {False: 0, None: 1, True: 2}[row.met]
-    return rank, -(row.actual_ms or 0)
+    return rank, row.actual_ms is not None, -(row.actual_ms or 0)
 
 
 def good_in_a_row(plan: Plan, probe: str) -> int:
@@ -83,12 +99,42 @@ def _one(timeline: Timeline, series: Series) -> Recovery:
     returned = timeline.returned_ms
     shots = [shot for shot in series.shots if returned is None or (shot.received if shot.ok else shot.sent) < returned]
     if not shots:
-        return Recovery(name, label(f"The probe {name} left no sample.", f"探测 {name} 没有任何样本。"))
-    need = good_in_a_row(timeline.plan, name)
+        return Recovery(name, words_nothing(series))
+    need = good_in_a_row(timeline.plan, series.asks)
     found = _losses(timeline, shots, windows(shots, need=need, every_ms=series.every_ms), outage_ms=outage_ms)
     if not found:
-        return Recovery(name, label(f"The probe {name} saw no loss after the outage.", f"故障后探测 {name} 未见服务中断。"))
-    return _judge(series, shots, found, timeline=timeline, need=need)
+        seen = label(f"The probe {name} saw no loss after the outage.", f"故障后探测 {name} 未见服务中断。")
+        return Recovery(name, _words_silent(timeline, series, outage_ms=outage_ms) or seen)
+    row = replace(_judge(series, shots, found, timeline=timeline, need=need), clock_ms=series.clock_ms)
+    if row.met is not None or row.actual_ms is not None or row.why == _words_edge(name):
+        return row
+    return replace(row, why=_words_silent(timeline, series, outage_ms=outage_ms) or row.why)
+
+
+def words_nothing(series: Series) -> Label:
+    """That a probe, or a whole vantage point, has never been heard of."""
+    if series.vantage:
+        place = series.vantage
+        return label(f"The vantage point {place} sent no sample of {series.asks}.", f"观测点 {place} 没有送来 {series.asks} 的任何样本。")
+    return label(f"The probe {series.probe} left no sample.", f"探测 {series.probe} 没有任何样本。")
+
+
+def _words_silent(timeline: Timeline, series: Series, *, outage_ms: int) -> Label | None:
+    """When a vantage point sent nothing between the outage and the verdict for so long that it could hide anything."""
+    end = timeline.now_ms if timeline.cut_ms is None else timeline.cut_ms
+    start = max((shot.sent for shot in series.shots if shot.sent <= outage_ms), default=outage_ms)
+    found = silences(series.shots, LARGEST_GAP_MS, start=start, end=end) if series.vantage else []
+    return words_silence(timeline, series, max(found, key=lambda gap: gap[1] - gap[0])) if found else None
+
+
+def words_silence(timeline: Timeline, series: Series, gap: Stretch) -> Label:
+    """When a vantage point sent nothing."""
+    start, end = (f"{timeline.zero.at + timedelta(milliseconds=ms):%H:%M:%S}" for ms in gap)
+    long = said(gap[1] - gap[0])
+    return label(
+        f"{series.vantage} sent nothing of {series.asks} between {start} and {end} UTC ({long}).",
+        f"{series.vantage} 在 {start} 与 {end} UTC 之间没有送来 {series.asks} 的样本（{long}）。",
+    )
 
 
 def _losses(timeline: Timeline, shots: Sequence[Shot], found: Sequence[Window], *, outage_ms: int) -> list[Window]:
@@ -116,7 +162,8 @@ def _judge(series: Series, shots: Sequence[Shot], found: Sequence[Window], *, ti
     first, last = found[0], found[-1]
     target_ms = milliseconds(timeline.plan.objectives.rto_s)
     lost = tuple((shots[one.first_bad].sent, shots[one.last_bad].sent) for one in found)
-    low = shots[last.last_bad].sent - shots[first.first_bad].sent
+    spread = series.clock_ms or 0
+    low = max(0, shots[last.last_bad].sent - shots[first.first_bad].sent - spread)
     good = _last_good(series, shots, first, outage_ms=timeline.outage_ms or 0)
     seen_to = last.last_bad if last.first_good is None else min(last.first_good + need - 1, len(shots) - 1)
     gap = largest_gap_ms(shots, first.first_bad if good is None else good, seen_to)
@@ -125,7 +172,7 @@ def _judge(series: Series, shots: Sequence[Shot], found: Sequence[Window], *, ti
         return _not_back(row, target_ms=target_ms, need=need)
     if good is None:
         return row
-    start, end = shots[good].sent, shots[last.first_good].received
+    start, end = shots[good].sent - spread, shots[last.first_good].received
     row = replace(row, why=_words_gap(gap), high_ms=end - start, window=(start, end))
     return row if gap > LARGEST_GAP_MS else _measured(row, target_ms=target_ms, high=end - start, need=need)
 

@@ -148,9 +148,23 @@ class ProbeRun(Shape):
 
 
 class ProbeRow(Shape):
-    """One probe's whole series. `latency` holds [t, milliseconds or null] per sample, thinned to what a chart can show."""
+    """One probe's whole series from one place. `latency` holds [t, milliseconds or null], thinned to what a chart can show.
+
+    `id` is `checkout`, or `checkout@frankfurt` when `vantage` names another host that asked `probe`.
+    """
 
     id: str
+    probe: str = ""
+    vantage: str = ""
+    connection: Literal["new", "kept"] = "new"
+    rto: Rto | None = None
+    """What this user's view alone says of the recovery; null for a probe that is none."""
+    decides: bool = False
+    """It is the worst user's view: the drill's recovery time is its."""
+    clock_error_s: float | None = 0.0
+    """How far off this report's axis a vantage point's samples may lie; null when nobody compared its clock."""
+    gaps: tuple[Span, ...] = ()
+    """Where it took no sample for longer than the recovery may be blind."""
     user_view: bool
     samples: int
     failed: int

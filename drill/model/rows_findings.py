@@ -11,6 +11,7 @@ from drill.model.fixes import Ground
 from drill.model.plan import plan_digest
 from drill.model.recovery import LARGEST_GAP_MS
 from drill.model.report import FindingRow, UndoRow
+from drill.model.rows_vantage import vantage_doubts
 from drill.model.spans import maybe_seconds, total
 from drill.model.telling import said
 from drill.model.windows import Series, largest_gap_ms, windows
@@ -32,6 +33,7 @@ def finding_rows(ground: Ground, series: dict[str, Series], undos: tuple[UndoRow
         *_steps(ground),
         *_answers(ground),
         *_samples(ground, series),
+        *(_row(one.code, one.severity, one.what, fix=one.fix, at_ms=one.at_ms) for one in vantage_doubts(ground.timeline, series)),
         *_dips(ground, series),
         *_record(ground),
         *_leftovers(ground, undos),
@@ -125,8 +127,10 @@ def _samples(ground: Ground, series: dict[str, Series]) -> Iterator[FindingRow]:
         late = sum(shot.late > one.every_ms for shot in one.shots)
         if late > LATE_SHARE * len(one.shots):
             what = f"{late} of {len(one.shots)} samples of {one.probe} were sent later than {said(one.every_ms)} after they were due."
-            yield _row("V106", "warning", what, fix="Give the observer a quieter machine; the interval is wider than it looks.")
-        gap = largest_gap_ms(one.shots, 0, len(one.shots) - 1) if one.user_view and one.shots else 0
+            yield _row(
+                "V106", "warning", what, fix=f"Give {one.vantage or 'the observer'} a quieter machine; the interval is wider than it looks."
+            )
+        gap = largest_gap_ms(one.shots, 0, len(one.shots) - 1) if one.user_view and one.shots and not one.vantage else 0
         if gap > LARGEST_GAP_MS:
             yield _row("V107", "warning", f"{one.probe} took no sample for {said(gap)}.", fix="See whether the observer died.")
     lost = ground.recovery.lost

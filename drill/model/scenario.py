@@ -14,6 +14,7 @@ from drill.model.scenario_people import ContactForm
 from drill.model.scenario_schedules import ScheduleForm
 from drill.model.scenario_sites import Domain, SiteForm, ZoneForm
 from drill.model.scenario_values import Form, Freeze, Id, Secret, Span, Words
+from drill.model.scenario_vantage import VantageForm
 
 RESERVED: Final = ("after", "timeout", "retries", "skip", "on_failure", "title")
 """Keys of a step that are not its kind."""
@@ -169,6 +170,7 @@ class Scenario(Form):
     probes: dict[Id, ProbeForm] = Field(default={})
     canary: CanaryForm | None = None
     guards: Guards = Field(default={})
+    vantage_points: dict[Id, VantageForm] = Field(default={}, description="Other hosts that ask the probes too, with `drill probe`.")
     limits: LimitsForm
     contacts: dict[Id, ContactForm] = Field(default={})
     messages: MessagesForm = MessagesForm()

@@ -14,7 +14,7 @@ from drill.model.dry_run import untimed
 from drill.model.events import Fact, Kind
 from drill.model.fixes import Ground, fixes
 from drill.model.questions import Question, questions
-from drill.model.recovery import Recovery, recovery_of
+from drill.model.recovery import Recovery, recoveries_of, worst_of
 from drill.model.report import Clocks, Evidence, FindingRow, FixRow, Label, PhaseRow, Report, Rpo, Rto, Span, TrendPoint
 from drill.model.rows_course import hold_rows, phase_rows, step_rows, title_of
 from drill.model.rows_findings import finding_rows
@@ -39,7 +39,8 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
     tasks, asked, series = works(timeline), questions(timeline), all_series(timeline)
     phases = courses(timeline, tasks, asked)
     path = critical_path(phases, tasks)
-    recovery = recovery_of(timeline, series, asked)
+    views = recoveries_of(timeline, series, asked)
+    recovery = worst_of(timeline, views)
     ground = Ground(timeline, phases, tasks, asked, path, recovery)
     rto, rpo = recovery.rto(milliseconds(timeline.plan.objectives.rto_s)), rpo_of(timeline)
     outcome, exit_code = outcome_of(timeline)
@@ -59,7 +60,7 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         phases=rows,
         steps=step_rows(timeline, tasks, path),
         **_people(timeline, asked),
-        probes=probe_rows(series, {probe.id: probe.every_s for probe in timeline.plan.probes}),
+        probes=probe_rows(timeline, series, views, worst=recovery.probe),
         undos=undos,
         fixes=best,
         findings=findings,

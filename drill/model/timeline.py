@@ -10,6 +10,7 @@ from typing import Final
 from drill.model.errors import JournalBroken
 from drill.model.events import Fact, Kind, stamp
 from drill.model.plan import Mode, Plan
+from drill.model.vantage import foreign_ties, vantage_of
 
 MEASUREMENTS: Final = frozenset({Kind.PROBE_SAMPLED, Kind.CANARY_ACKNOWLEDGED})
 _RETURNS: Final = (Kind.OUTAGE_ENDED, Kind.UNDO_DONE, Kind.UNDO_FAILED, Kind.DRILL_FINISHED)
@@ -25,6 +26,8 @@ def boot_of(epoch: str) -> str:
 
 class Timeline:
     """Facts by kind, placed on the axis. Within one boot places come from the monotonic clock; another boot is tied on by wall time.
+
+    Vantage points are tied on by their own comparison with a clock of the drill.
 
     Raises: JournalBroken: the facts hold no plan (J004).
     """
@@ -43,15 +46,20 @@ class Timeline:
         self._offsets: dict[str, float] = {}
         """Axis seconds less monotonic seconds, by epoch."""
         self.boots = self._tie_boots()
-        self.now_ms = max(self.ms(fact) for fact in facts)
+        self.now_ms = max(self.ms(fact) for fact in facts if not vantage_of(fact))
 
     def _tie_boots(self) -> tuple[str, ...]:
         by_boot = {boot_of(self.zero.epoch): -self.zero.mono_s}
+        foreign: list[Fact] = []
         for fact in self.facts:
+            if vantage_of(fact):
+                foreign.append(fact)
+                continue
             boot = boot_of(fact.epoch)
             if boot not in by_boot:
                 by_boot[boot] = (fact.at - self.zero.at).total_seconds() - fact.mono_s
             self._offsets[fact.epoch] = by_boot[boot]
+        self._offsets = {**foreign_ties(foreign, by_boot, self.zero), **self._offsets}
         return tuple(by_boot)
 
     @property

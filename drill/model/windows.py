@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, isfinite
 from typing import Final, NamedTuple
 
 from drill.model.events import Fact, Kind
-from drill.model.spans import milliseconds
+from drill.model.plan import Plan
+from drill.model.spans import Stretch, milliseconds
 from drill.model.timeline import Timeline
+from drill.model.vantage import clock_error_s, series_id, vantage_of
 
 FAIL_RUN: Final = 2
 """So many failures in a row make a loss; one alone may be a lost packet."""
@@ -33,12 +36,22 @@ class Shot(NamedTuple):
 
 @dataclass(frozen=True)
 class Series:
-    """The samples of one probe, sorted by when they were due; several lives of the observer in one line."""
+    """The samples of one probe from one place, sorted by when they were due; several lives of the observer in one line."""
 
     probe: str
+    """`checkout`, or `checkout@frankfurt`."""
     user_view: bool
     every_ms: int
     shots: tuple[Shot, ...]
+    vantage: str = ""
+    """Where it was asked from; empty for the drill's own observer."""
+    clock_ms: int | None = 0
+    """How far off the axis its samples may lie; nothing when nobody compared the clocks."""
+
+    @property
+    def asks(self) -> str:
+        """The probe of the plan."""
+        return self.probe.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -52,20 +65,39 @@ class Window:
 
 
 def all_series(timeline: Timeline) -> dict[str, Series]:
-    """Every probe of the plan, and any other that left samples."""
-    shots: dict[str, list[Shot]] = {probe.id: [] for probe in timeline.plan.probes}
-    users = {probe.id for probe in timeline.plan.probes if probe.user_view}
+    """Every probe of the plan from every place the plan names, and any other that left samples."""
+    shots: dict[str, list[Shot]] = {name: [] for name in planned_series(timeline.plan)}
+    users = {name for name, user_view in planned_series(timeline.plan).items() if user_view}
+    clocks: dict[str, dict[str, float]] = {}
     for fact in timeline.of(Kind.PROBE_SAMPLED):
-        shots.setdefault(fact.data["probe"], []).append(_shot(timeline, fact))
-        if fact.data["user_view"]:
-            users.add(fact.data["probe"])
+        vantage = vantage_of(fact)
+        name = series_id(fact.data["probe"], vantage)
+        if fact.data["user_view"] and name not in shots:
+            users.add(name)
+        shots.setdefault(name, []).append(_shot(timeline, fact))
+        if vantage:
+            errors = clocks.setdefault(name, {})
+            errors[fact.epoch] = min(errors.get(fact.epoch, clock_error_s(fact.data)), clock_error_s(fact.data))
     every = {probe.id: milliseconds(probe.every_s) for probe in timeline.plan.probes}
-    out = {}
-    for name, rows in shots.items():
-        rows.sort(key=lambda shot: shot[:2])
-        usual = _usual_step(rows) if rows else every[name]  # a detector asks its probe at its own rhythm
-        out[name] = Series(name, name in users, every.get(name, usual) if name in users else usual, tuple(rows))
-    return out
+    return {name: _series(name, rows, every, user_view=name in users, errors=clocks.get(name, {})) for name, rows in shots.items()}
+
+
+def planned_series(plan: Plan) -> dict[str, bool]:
+    """What a plan wants sampled, by the id of its series, and whether it is a user's view that counts."""
+    views = {probe.id: probe.user_view for probe in plan.probes}
+    elsewhere = {
+        series_id(probe, point.id): point.user_view and views.get(probe, False) for point in plan.vantage_points for probe in point.probes
+    }
+    return {**views, **elsewhere}
+
+
+def _series(name: str, shots: list[Shot], every: Mapping[str, int], *, user_view: bool, errors: Mapping[str, float]) -> Series:
+    shots.sort(key=lambda shot: shot[:2])
+    asks, _, vantage = name.partition("@")
+    usual = _usual_step(shots) if shots or asks not in every else every[asks]  # a detector asks its probe at its own rhythm
+    error = max(errors.values(), default=0.0)
+    clock_ms = ceil(error * 1000) if isfinite(error) else None
+    return Series(name, user_view, every.get(asks, usual) if user_view else usual, tuple(shots), vantage, clock_ms)
 
 
 def _shot(timeline: Timeline, fact: Fact) -> Shot:
@@ -112,6 +144,12 @@ def _row_lengths(shots: Sequence[Shot], every_ms: int) -> list[int]:
         if here.ok == then.ok and then.due - here.due <= every_ms * SKIPPED:
             lengths[place] = lengths[place + 1] + 1
     return lengths
+
+
+def silences(shots: Sequence[Shot], longer_ms: int, *, start: int, end: int) -> list[Stretch]:
+    """Every time between two moments in which no sample was sent for longer than so many milliseconds, in order."""
+    moments = [start, *(shot.sent for shot in shots if start < shot.sent < end), end]
+    return [(earlier, later) for earlier, later in pairwise(moments) if later - earlier > longer_ms]
 
 
 def largest_gap_ms(shots: Sequence[Shot], first: int, last: int) -> int:

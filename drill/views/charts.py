@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drill.model.report import Label, PhaseRow, ProbeRow, ProbeRun, Report, TrendPoint
+from drill.model.report import Label, PhaseRow, ProbeRow, ProbeRun, Report, Span, TrendPoint
 from drill.views.axis import Axis, axis_over
 from drill.views.words import both
 
@@ -27,12 +27,22 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A stretch in which nobody took a sample."""
+
+    span: Span
+    x: str
+    width: str
+
+
+@dataclass(frozen=True)
 class ProbeChart:
-    """One probe. Heights are shares of 100; `path` breaks where a sample failed."""
+    """One probe from one place. Heights are shares of 100; `path` breaks where a sample failed, and where there is none."""
 
     probe: ProbeRow
     axis: Axis
     stretches: tuple[Stretch, ...]
+    gaps: tuple[Gap, ...]
     path: str
     top_ms: float
     levels: tuple[tuple[float, str], ...]
@@ -68,7 +78,7 @@ class TrendChart:
 
 
 def probe_charts(report: Report) -> tuple[ProbeChart, ...]:
-    """A chart per probe, the user's view first, all on one axis."""
+    """A chart per probe and place, the user's view first, all on one axis."""
     sites = sorted({run.site for probe in report.probes for run in probe.runs if run.site})
     colours = {site: str(number % SITE_COLOURS) for number, site in enumerate(sites)}
     ends = [run.end_s for probe in report.probes for run in probe.runs]
@@ -78,13 +88,21 @@ def probe_charts(report: Report) -> tuple[ProbeChart, ...]:
     return tuple(_probe_chart(probe, axis, colours) for probe in probes)
 
 
+def views_of(report: Report) -> tuple[ProbeRow, ...]:
+    """The users' views side by side, the drill's own first; none unless the scenario names vantage points."""
+    if not any(probe.vantage for probe in report.probes):
+        return ()
+    return tuple(sorted((probe for probe in report.probes if probe.rto is not None), key=lambda probe: bool(probe.vantage)))
+
+
 def _probe_chart(probe: ProbeRow, axis: Axis, colours: dict[str, str]) -> ProbeChart:
     answered = sorted(ms for _, ms in probe.latency if ms is not None)
     top_ms = nice_above(answered[int(len(answered) * 0.99)] if answered else 1.0)
     levels = tuple((100 - share * 100, f"{top_ms * share:g}") for share in (0, 0.5, 1))
     stretches = tuple(_stretch(run, axis, colours) for run in probe.runs)
+    gaps = tuple(Gap(gap, axis.x(gap.start_s), axis.width(gap.start_s, gap.end_s, least=0.15)) for gap in probe.gaps)
     points = [(axis.share(at_s) * 10, None if ms is None else 100 - min(ms, top_ms) / top_ms * 100) for at_s, ms in probe.latency]
-    return ProbeChart(probe, axis, stretches, line_path(points), top_ms, levels)
+    return ProbeChart(probe, axis, stretches, gaps, line_path(points), top_ms, levels)
 
 
 def _stretch(run: ProbeRun, axis: Axis, colours: dict[str, str]) -> Stretch:

@@ -56,6 +56,8 @@ def _context(report: Report, lang: Language) -> dict[str, Any]:
         "drill_line": timeline.timeline_of(report, "drill"),
         "failback_line": timeline.timeline_of(report, "failback"),
         "probes": probes,
+        "views": charts.views_of(report),
+        "no_samples": words.both("no samples", "无样本"),
         "sites": sorted(sites.items()),
         "bullets": charts.bullets_of(report.phases),
         "trend": charts.trend_of(report),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from drill.model.report import HoldRow, Label, PhaseRow, Report
-from drill.views.figures import NOTHING, difference, exact, length, printable, promised
+from drill.views.charts import views_of
+from drill.views.figures import NOTHING, difference, exact, interval, length, printable, promised
 from drill.views.headline import objective_of, to_fix, verdict_of
 from drill.views.words import MODES, both, stamps, state_of
 
@@ -16,6 +17,7 @@ Language = Literal["en", "zh"]
 
 _ACTUAL: Final = both("| | actual | target | result |", "| | 实测 | 目标 | 结果 |")
 _PHASES: Final = both("| phase | took | budget | waiting for people | state |", "| 阶段 | 用时 | 预算 | 等人 | 状态 |")
+_VIEWS: Final = both("| seen by | RTA | between | result |", "| 视角 | RTA | 区间 | 结果 |")
 _CLOCKS: Final = {
     "detection_s": both("detection", "发现"),
     "machine_s": both("machine", "机器"),
@@ -45,6 +47,7 @@ class _Writer:
         yield "|---|---:|---:|---|"
         yield self._objective("RTO")
         yield self._objective("RPO")
+        yield from self._views()
         yield from self._clocks()
         yield from map(self._hold, self.report.holds)
         yield f"\n{self.word(_PHASES)}"
@@ -73,6 +76,21 @@ class _Writer:
                 both(f" ({rpo.lost_rows} of {rpo.acknowledged_rows} rows)", f"（{rpo.lost_rows} / {rpo.acknowledged_rows} 行）")
             )
         return f"| **{name}** | {length(result.actual_s)}{lost} | {promised(result.target_s)} | {shown.sign} {self.word(shown.word)} |"
+
+    def _views(self) -> Iterator[str]:
+        """What users saw from each place, the worst marked."""
+        views = views_of(self.report)
+        if views:
+            yield f"\n{self.word(_VIEWS)}"
+            yield "|---|---:|---|---|"
+        for view in views:
+            if view.rto is not None:
+                shown, mark = (
+                    objective_of(self.report, view.rto.met),
+                    f" ◂ {self.word(both('the RTA', '计为 RTA'))}" if view.decides else "",
+                )
+                between = interval(view.rto.low_s, view.rto.high_s) or NOTHING
+                yield f"| {printable(view.id)}{mark} | {length(view.rto.actual_s)} | {between} | {shown.sign} {self.word(shown.word)} |"
 
     def _clocks(self) -> Iterator[str]:
         values = {name: getattr(self.report.clocks, name) for name in _CLOCKS}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from drill.model.critical import CriticalPath
 from drill.model.effects import Effect
-from drill.model.plan import Gate, Guard, Plan, PlannedPhase, PlannedStep
+from drill.model.plan import Gate, Guard, Plan, PlannedPhase, PlannedStep, VantagePoint
 from drill.views.figures import cells, printable, promised
 
 _LEAST_WIDTH = 40
@@ -14,7 +14,8 @@ _LEAST_WIDTH = 40
 
 def render_plan(plan: Plan, *, effects: Mapping[str, Sequence[Effect]], critical: CriticalPath, warnings: Sequence[str], width: int) -> str:
     """The plan as lines of at most `width` cells (at least 40), ending in a newline; no escapes. `effects` is by step id."""
-    lines = [*_head(plan), *(_guard_line(guard) for guard in plan.guards), "", *_part(plan, plan.phases, effects, critical)]
+    watched = [*map(_guard_line, plan.guards), *map(_vantage_line, plan.vantage_points)]
+    lines = [*_head(plan), *watched, "", *_part(plan, plan.phases, effects, critical)]
     if plan.failback:
         lines += ["", "failback, after the verdict", *_part(plan, plan.failback, effects, None)]
     lines += ["", *_tail(plan, effects, critical)]
@@ -36,6 +37,12 @@ def _guard_line(guard: Guard) -> str:
         "alertmanager": f"the alert {guard.alert} fires ({guard.url})",
     }
     return f"guard {guard.id}: the drill ends when {asked[guard.asks]}"
+
+
+def _vantage_line(point: VantagePoint) -> str:
+    counts = "its users count" if point.user_view else "shown, does not count"
+    way = "over HTTP or by file" if point.key else "by file only: it has no key"
+    return f"seen from {point.id} too: {', '.join(point.probes)}; {counts}; {way}"
 
 
 def _part(
