@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drill.adapters.checks_postgres import PostgresQuestions
+from drill.adapters.checks_by_engine import EngineQuestions
 from drill.adapters.commands_local import LocalCommands
 from drill.adapters.config_apollo import ApolloKeeper
 from drill.adapters.config_file import FileKeeper
@@ -20,4 +20,4 @@ def open_own(settings: Settings, secrets: Secrets) -> OwnGround:
     values = SecretValues(secrets, without_secrets)
     http = PlainHttp(values)
     configs = KeptConfigs({"file": FileKeeper(), "nacos": NacosKeeper(http, values), "apollo": ApolloKeeper(http)})
-    return OwnGround(LocalCommands(values, settings.mark()), http, configs, PostgresQuestions(values), KafkaEnds(values))
+    return OwnGround(LocalCommands(values, settings.mark()), http, configs, EngineQuestions(values), KafkaEnds(values))
