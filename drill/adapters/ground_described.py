@@ -6,17 +6,19 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from drill.model.errors import Fatal, PreflightFailed
 from drill.model.plan import Site
-from drill.model.ports import DatabaseAccess, Secrets
-from drill.model.scenario_sites import tags_of
+from drill.model.ports import DatabaseAccess, Engine, Secrets
+from drill.model.scenario_sites import engine_of, port_of, tags_of
 
 _DATABASE = "database"
 _SSL_MODE = "sslmode"
+_CLIENTS: Final[Mapping[Engine, Sequence[str]]] = {"postgres": ("psql",), "mysql": ("mariadb", "mysql")}
+"""The client programs of an engine; MariaDB has the last one too."""
 
 
 class DescribedGround:
@@ -36,7 +38,8 @@ class DescribedGround:
         known = self._site(site)
         said = {key: value for key, value in known.options.items() if key not in {"select", "inventory", _DATABASE}}
         database = {key: value for key, value in known.options.get(_DATABASE, {}).items() if key != "passfile"}
-        ports = {"pg_port": database.get("port", 5432)} if database else {}
+        port = "my_port" if engine_of(known.options) == "mysql" else "pg_port"
+        ports = {port: port_of(known.options)} if database else {}
         return {
             "addresses": [],
             **said,
@@ -52,10 +55,11 @@ class DescribedGround:
         if not row:
             raise Fatal(f"the site '{site}' names no database.", code="A250", fix=f"Write sites.{site}.database: {{host: …, user: …}}.")
         passfile = Path(self._secrets.get(row["passfile"])).expanduser() if row.get("passfile") else None
-        program = shutil.which("psql")
+        engine, port = engine_of(self._site(site).options), port_of(self._site(site).options)
+        program = next(filter(None, map(shutil.which, _CLIENTS[engine])), None)
         bin_dir = Path(program).parent if program else Path()
-        access = DatabaseAccess(row["host"], int(row.get("port", 5432)), row["user"], row["dbname"], bin_dir, passfile)
-        return replace(access, sslmode=row.get(_SSL_MODE, ""))
+        access = DatabaseAccess(row["host"], port, row["user"], row["dbname"], bin_dir, passfile)
+        return replace(access, sslmode=row.get(_SSL_MODE, ""), engine=engine)
 
     def inventory(self, site: str) -> Mapping[str, Any]:
         """The hosts of the site's inventory in `pg_target`, those of all other sites in `pg_peer`.
@@ -87,7 +91,7 @@ class DescribedGround:
             return {}
         here = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
         access = self.database(site)
-        return {site: {**here, "pg_conninfo": access.conninfo(), "pg_bin": str(access.bin_dir)}}
+        return {site: {**here, **_reached(access), **({"pg_bin": str(access.bin_dir)} if access.engine == "postgres" else {})}}
 
     def _read(self, site: str, path: Path) -> dict[str, dict[str, Any]]:
         try:
@@ -101,8 +105,17 @@ class DescribedGround:
         if not found:
             fix = "Write all: {hosts: {db1: {pg_conninfo: …}}}."
             raise PreflightFailed(f"the inventory {path} of '{site}' names no host.", code="F047", fix=fix)
-        access = {"pg_conninfo": self.database(site).conninfo()} if self._site(site).options.get(_DATABASE) else {}
+        access = _reached(self.database(site)) if self._site(site).options.get(_DATABASE) else {}
         return {name: {**access, **variables} for name, variables in found.items()}
+
+
+def _reached(access: DatabaseAccess) -> dict[str, Any]:
+    """The host variable by which playbooks of the engine reach the database; a password only by its file."""
+    if access.engine == "postgres":
+        return {"pg_conninfo": access.conninfo()}
+    secret = [f"--defaults-extra-file={access.passfile}"] if access.passfile else []  # the client takes it only as the first one
+    client = [_CLIENTS["mysql"][-1], *secret, "-h", access.host, "-P", str(access.port), "-u", access.user]
+    return {"my_client_argv": client}
 
 
 def _hosts_of(written: Any, inherited: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

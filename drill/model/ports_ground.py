@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from drill.model.effects import Effect
 from drill.model.errors import Fatal
@@ -146,6 +146,8 @@ class GuardRunner(Protocol):
 
 Engine = Literal["postgres", "mysql"]
 """What kind of database it is; `mysql` is MariaDB too."""
+PORTS: Final[Mapping[Engine, int]] = {"postgres": 5432, "mysql": 3306}
+"""Where a database of a kind listens when nothing else is said."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from drill.model.plan import Zone, ZoneProvider
+from drill.model.ports_ground import PORTS, Engine
 from drill.model.scenario_values import Form, Secret, Span
 
 SiteProvider = Literal["sandbox", "aws", "aliyun", "hosts"]
@@ -24,6 +25,7 @@ def _server(text: str) -> str:
 
 
 Server = Annotated[str, AfterValidator(_server)]
+Door = Literal["slb", "alb", "nlb", "rds", "polardb"]
 Held = Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")]
 Domain = Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")]
 
@@ -45,7 +47,10 @@ class CutForm(Form):
     held: tuple[Held, ...] = Field(
         default=(), description="Addresses with a port: a connection held open to each must be dead after the cut."
     )
-    doors: bool = Field(default=True, description="Of Alibaba Cloud: shut tagged listeners and database allow-lists too.")
+    doors: bool | tuple[Door, ...] = Field(
+        default=True,
+        description="Of Alibaba Cloud: shut tagged listeners and database allow-lists too; or only those of [slb, alb, nlb, rds, polardb].",
+    )
     fis: str | None = Field(default=None, description="Of AWS: the id of a FIS experiment template, for outage.fis.")
     keep: tuple[str, ...] = Field(
         default=(), description="Of hosts: addresses that stay connected, beside the one they are worked on from."
@@ -54,13 +59,16 @@ class CutForm(Form):
 
 
 class DatabaseForm(Form):
-    """Where the site's database answers. No password: it is in a libpq password file."""
+    """Where the site's database answers. No password: it is in a file."""
 
+    engine: Engine = Field(default="postgres", description="`mysql` is MariaDB too.")
     host: str = Field(min_length=1)
-    port: int = Field(default=5432, ge=1, le=65535, strict=True)
+    port: int | None = Field(default=None, ge=1, le=65535, strict=True, description="Else 5432, or 3306 of MySQL.")
     user: str = Field(min_length=1)
     dbname: str = Field(min_length=1)
-    passfile: Secret | None = Field(default=None, description="The path of a libpq password file, as a secret.")
+    passfile: Secret | None = Field(
+        default=None, description="The path of a password file of libpq or an option file of MySQL, as a secret."
+    )
     starts_at_boot: bool = Field(
         default=True, description="Whether it takes writes as soon as its machine starts; false: a playbook starts it."
     )
@@ -165,6 +173,17 @@ class ZoneForm(Form):
         options = self.model_dump(mode="json", exclude_unset=True, include={"primary", "key", "levers", "region"})
         asked = self.resolver or next(iter(self.resolvers), "")
         return Zone(id=name, provider=self.provider, servers=self.servers, resolver=asked, options=options)
+
+
+def engine_of(options: Mapping[str, Any]) -> Engine:
+    """What kind of database a site has, from its options in a plan or in a file."""
+    engine: Engine = options.get("database", {}).get("engine", "postgres")
+    return engine
+
+
+def port_of(options: Mapping[str, Any]) -> int:
+    """Where a site's database listens."""
+    return int(options.get("database", {}).get("port") or PORTS[engine_of(options)])
 
 
 def tags_of(options: Mapping[str, Any]) -> dict[str, str]:

@@ -49,6 +49,22 @@ def test_a_database_is_reached_by_its_password_file_only(tmp_path: Path) -> None
     assert access.conninfo() == told
 
 
+def test_a_database_of_mysql_is_reached_by_its_own_client_and_option_file(tmp_path: Path) -> None:
+    database = {key: value for key, value in DATABASE.items() if key != "port"}
+    seen = ground(tmp_path, database={**database, "engine": "mysql"})
+
+    access = seen.database("primary")
+    host = seen.inventory("primary")["all"]["children"]["pg_target"]["hosts"]["primary"]
+
+    assert (access.engine, access.port, access.passfile, access.sslmode) == ("mysql", 3306, Path("/etc/drill/pgpass"), "require")
+    assert host["my_client_argv"][1:] == ["--defaults-extra-file=/etc/drill/pgpass", "-h", "db-a.example.com", "-P", "3306", "-u", "drill"]
+    assert not [name for name in host if name.startswith("pg_")]
+    assert (seen.attributes("primary")["my_port"], "pg_port" in seen.attributes("primary")) == (3306, False)
+    with pytest.raises(Fatal, match="no PostgreSQL one") as refused:
+        access.conninfo()
+    assert refused.value.code == "A290"
+
+
 def test_a_site_without_a_database_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(Fatal, match="names no database") as refused:
         ground(tmp_path).database("primary")

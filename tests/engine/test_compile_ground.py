@@ -11,6 +11,7 @@ from drill.engine.compile import compile_plan
 from drill.engine.compile_checks import scenario_problems
 from drill.model.plan import Mode, Plan
 from drill.model.scenario import Scenario
+from drill.model.scenario_sites import port_of
 from drill.steps.base import registry
 
 ALLOWED = {"select": {"tag": {"drill": "allowed"}}}
@@ -76,6 +77,49 @@ def test_a_plan_that_says_nothing_of_zones_keeps_the_digest_it_had() -> None:
     assert Plan.model_validate(plan().model_dump(mode="json")) == plan()
     with_zones = plan(zones={"example.com": {"provider": "rfc2136", "primary": "192.0.2.53"}})
     assert Plan.model_validate(with_zones.model_dump(mode="json")).zones[0].options == {"primary": "192.0.2.53"}
+
+
+def of(engine: str | None) -> dict[str, Any]:
+    database = {"host": "db.example.com", "user": "drill", "dbname": "shop", **({"engine": engine} if engine else {})}
+    return {"provider": "hosts", "region": "dc-2", "database": database}
+
+
+def problems(step: dict[str, Any], engine: str | None) -> list[tuple[str, str]]:
+    sites = {"primary": {**of(None), "region": "dc-1"}, "standby": of(engine)}
+    phases = {"data": {"acknowledge": "none", "steps": {"fence": {"fence": {"site": "primary"}}, "it": {**step, "after": ["fence"]}}}}
+    return codes(sites=sites, phases=phases)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "engine", "fix"),
+    [
+        ("promote_postgres.yml", "mysql", "Did you mean 'promote_mysql.yml'?"),
+        ("promote_repmgr.yml", "mysql", "Did you mean 'promote_mysql.yml'?"),
+        ("promote_mysql.yml", None, "Did you mean 'promote_postgres.yml'? Else write sites.standby.database.engine: mysql."),
+        (None, "mysql", "Write playbook: promote_mysql.yml."),
+        ("promote_mysql.yml", "mysql", ""),
+        ("promote_rds.yml", "mysql", ""),
+        (None, None, ""),
+    ],
+)
+def test_a_playbook_of_another_engine_is_told_with_the_right_one(playbook: str | None, engine: str | None, fix: str) -> None:
+    step = {"database.promote": {"site": "standby", **({"playbook": playbook} if playbook else {})}}
+
+    assert problems(step, engine) == ([("S050", fix)] if fix else [])
+
+
+def test_a_replica_of_another_engine_is_none() -> None:
+    step = {"verify.replication": {"site": "standby", "from": "primary"}}
+
+    assert [code for code, _ in problems(step, "mysql")] == ["S050"]
+    assert problems(step, "postgres") == []
+
+
+def test_an_engine_nobody_knows_is_refused_and_a_port_is_as_the_engine_has_it() -> None:
+    with pytest.raises(ValidationError, match="'postgres' or 'mysql'"):
+        plan(sites={"primary": of("oracle")})
+
+    assert [port_of(plan(sites={"primary": of(engine)}).site("primary").options) for engine in ("mysql", None)] == [3306, 5432]
 
 
 @pytest.mark.parametrize("server", ["ns1.example.com", "192.0.2.53:0", "192.0.2.53:99999", "http://192.0.2.53"])
