@@ -14,14 +14,23 @@ from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 VERSIONS: Final[Mapping[str, str]] = {
     "ecs": "2014-05-26",
     "slb": "2014-05-15",
+    "alb": "2020-06-16",
+    "nlb": "2022-04-30",
     "rds": "2014-08-15",
+    "polardb": "2017-08-01",
     "tag": "2018-08-28",
     "sts": "2015-04-01",
 }
 _CENTRAL: Final = ("cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "cn-qingdao", "cn-hongkong", "ap-southeast-1")
 """Regions whose load balancers and databases are asked at the product's central address."""
+_REGIONAL: Final = frozenset({"alb", "nlb"})
+"""Products that are asked in their own region, wherever it is."""
+_FORMS: Final = frozenset({("nlb", "StartListener"), ("nlb", "StopListener")})
+"""Calls whose parameters the product takes in the body, as its SDKs send them."""
 _TRIES: Final = 4
+_INSISTENCE: Final = 8
 _PAUSE_S: Final = 0.3
+_LONGEST_PAUSE_S: Final = 5.0
 _PASSED: Final = frozenset({"DryRunOperation", "DRYRUN.SUCCESS"})
 """How a dry run says that it would have worked; the documents do not say whether as an error or in the answer: both are taken."""
 _FORBIDDEN: Final = (
@@ -39,6 +48,16 @@ _NOT_YET: Final = (
     "DiskError",
     "DependencyViolation",
     "OperationConflict",
+    "IncorrectStatus",
+    "IncorrectBusinessStatus",
+    "ResourceInConfiguring",
+    "SystemBusy",
+    "IdempotenceProcessing",
+    "LockFailed",
+    "IncorrectDBInstanceState",
+    "OperationDenied.DBInstanceStatus",
+    "OperationDenied.DBClusterStatus",
+    "OperationDenied.DBStatus",
 )
 _NO_STOCK: Final = "OperationDenied.NoStock"
 Parameters = Mapping[str, Any]
@@ -52,7 +71,7 @@ def own_host(product: str, region: str) -> str:
     """Where a product of a region is asked."""
     if product == "ecs":
         return "ecs-cn-hangzhou.aliyuncs.com" if region == "cn-hangzhou" else f"ecs.{region}.aliyuncs.com"
-    return f"{product}.aliyuncs.com" if region in _CENTRAL else f"{product}.{region}.aliyuncs.com"
+    return f"{product}.aliyuncs.com" if region in _CENTRAL and product not in _REGIONAL else f"{product}.{region}.aliyuncs.com"
 
 
 def own_account(_product: str, host: str) -> Account:
@@ -97,6 +116,15 @@ class AliyunCalls:
         except _Refused as refused:
             raise refused.ours(changing=True) from refused.__cause__
 
+    def insist(self, product: str, action: str, parameters: Parameters) -> Mapping[str, Any]:
+        """As `write`, and again while the service says that it changed nothing because something else is still under way there."""
+        for number in range(1, _INSISTENCE):
+            try:
+                return self.write(product, action, parameters)
+            except Retryable:
+                self._sleep(min(_LONGEST_PAUSE_S, _PAUSE_S * 2**number))
+        return self.write(product, action, parameters)
+
     def rehearse(self, product: str, action: str, parameters: Parameters) -> None:
         """Have the service check a call without carrying it out. Raises: StepError: as `write`, where it would refuse."""
         try:
@@ -136,6 +164,8 @@ class AliyunCalls:
             raise _Refused(action, *refusal_of(error)) from error
         if answer.get("Code") not in {None, "200", 200}:  # the SDK takes an answer with HTTP 200 for a success, whatever it says
             raise _Refused(action, 200, str(answer["Code"]), str(answer.get("Message", "")))
+        if "RequestId" not in answer:  # every answer of the service has one: somebody else's must not read as "there is nothing"
+            raise _Refused(action, 0, "no-answer", "")
         return answer
 
     def _send(self, product: str, action: str, query: dict[str, Any]) -> Mapping[str, Any]:
@@ -146,7 +176,9 @@ class AliyunCalls:
         client, account = self._client(product)
         how = {"protocol": account.protocol.upper(), "pathname": "/", "method": "POST", "auth_type": "AK", "style": "RPC"}
         call = Params(action=action, version=VERSIONS[product], req_body_type="formData", body_type="json", **how)
-        return dict(client.call_api(call, OpenApiRequest(query=Utils.query(query)), RuntimeOptions()).get("body") or {})
+        parameters = Utils.query(query)
+        request = OpenApiRequest(body=parameters) if (product, action) in _FORMS else OpenApiRequest(query=parameters)
+        return dict(client.call_api(call, request, RuntimeOptions()).get("body") or {})
 
     def _client(self, product: str) -> tuple[Any, Account]:
         """Raises: Fatal: the endpoint would carry signatures in the clear (A224)."""
@@ -184,7 +216,7 @@ class _Refused(Exception):
             return Retryable(f"{label} cannot do it now: {code}.", code="A124", fix=fix)
         if self.status == 0 or self.status >= 500:
             return self._unanswered(label, changing=changing)
-        if code.endswith((".NotFound", "NotExist")):
+        if code.endswith((".NotFound", "NotExist")) or code.startswith("ResourceNotFound"):
             return Missing(f"{label} does not know it: {code}.", code="A214", fix="See who removed it before going on.")
         return Fatal(f"{label} refuses: {code}: {self.message}", code="A222", fix="Correct what it complains about; nothing was changed.")
 
@@ -204,8 +236,9 @@ def dig(answer: Mapping[str, Any], *keys: str) -> list[Any]:
 
 
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
-    """Tags as a mapping; products spell them in two ways."""
-    tags = dig(row, "Tags", "Tag")
+    """Tags as a mapping; products spell them in several ways."""
+    held = row.get("Tags") or ()
+    tags = held if isinstance(held, list) else dig(row, "Tags", "Tag")
     return {str(tag.get("TagKey", tag.get("Key"))): str(tag.get("TagValue", tag.get("Value", ""))) for tag in tags}
 
 

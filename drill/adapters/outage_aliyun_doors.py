@@ -1,28 +1,26 @@
-"""The doors of a site of Alibaba Cloud: listeners of load balancers, and the allow-lists of managed databases."""
+"""What the doors of a site of Alibaba Cloud have in common, and the listeners of classic load balancers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from drill.adapters.outage_aliyun_calls import AliyunCalls, Missing, dig, tag_list, tags_of
-from drill.adapters.outage_parts import DATABASE_TAG, Part, State
+from drill.adapters.outage_aliyun_calls import AliyunCalls, tag_list, tags_of
+from drill.adapters.outage_parts import Part, State
 from drill.model.effects import Verb
 
 _OPEN: Final[State] = ("running",)
 _SHUT: Final[State] = ("stopped",)
 _TOWARDS: Final[Mapping[str, State]] = {"running": _OPEN, "starting": _OPEN, "configuring": _OPEN, "stopping": _SHUT, "stopped": _SHUT}
-_NOBODY: Final[State] = ("127.0.0.1",)
-"""What the service takes for an allow-list that lets nobody in."""
 
 
-class _Door:
-    """What both sorts have in common. A door that is shut does not show by itself that a drill shut it."""
+class Door:
+    """A door by itself. One that is shut does not show that a drill shut it."""
 
     makes = ""
     marked = False
     verb = Verb.UPDATE
+    spares: Sequence[str] = ()
 
     def __init__(self, calls: AliyunCalls, tags: Mapping[str, str]) -> None:
         self._calls = calls
@@ -42,12 +40,11 @@ class _Door:
         return {"RegionId": self._calls.region}
 
 
-class Listeners(_Door):
+class Listeners(Door):
     """The listeners of load balancers that carry all opt-in tags (as Sort). Ids are `lb/protocol/port`."""
 
     kind = "listener"
     doing = "StopLoadBalancerListener"
-    spares: Sequence[str] = ()
 
     def find(self) -> list[Part]:
         rows = self._balancers({"Tag": tag_list(self._tags)})
@@ -81,51 +78,6 @@ class Listeners(_Door):
             some = {**self._here(), "LoadBalancerId": list(balancers[at : at + 10])}
             found += self._calls.every("slb", "DescribeLoadBalancerListeners", ("Listeners",), some)
         return found
-
-
-class AllowLists(_Door):
-    """The allow-lists of RDS databases with all opt-in tags and `drill-cut: yes` (as Sort). Ids are `database/list`."""
-
-    kind = "allow-list"
-    doing = "its allow-list becomes one that lets nobody in"
-    spares: Sequence[str] = ("connections to managed databases that are open already",)
-
-    def find(self) -> list[Part]:
-        wanted = {**self._here(), "Tags": json.dumps({**self._tags, **DATABASE_TAG})}
-        rows = self._calls.numbered("rds", "DescribeDBInstances", ("Items", "DBInstance"), wanted)
-        return [part for row in rows for part in self._lists(row["DBInstanceId"])]
-
-    def read(self, resource: str) -> Part | None:
-        try:
-            return next((part for part in self._lists(resource.partition("/")[0]) if part.id == resource), None)
-        except Missing:
-            return None
-
-    def cuts(self) -> set[State]:
-        return {_NOBODY}
-
-    def prepare(self, network: str) -> State:
-        return _NOBODY
-
-    def swap(self, part: Part, state: State) -> None:
-        database, _, name = part.id.partition("/")
-        which = {"DBInstanceId": database, "DBInstanceIPArrayName": name, "SecurityIps": ",".join(state), "ModifyMode": "Cover"}
-        self._calls.write("rds", "ModifySecurityIps", which)
-
-    def _lists(self, database: str) -> list[Part]:
-        """Hidden lists are the service's own, and not ours to change."""
-        described = self._calls.read("rds", "DescribeDBInstanceIPArrayList", {"DBInstanceId": database})
-        tags = self._tags_of(database)
-        return [
-            Part(f"{database}/{row['DBInstanceIPArrayName']}", tuple(str(row["SecurityIPList"]).split(",")), tags)
-            for row in dig(described, "Items", "DBInstanceIPArray")
-            if row.get("DBInstanceIPArrayAttribute") != "hidden"
-        ]
-
-    def _tags_of(self, database: str) -> dict[str, str]:
-        wanted = {**self._here(), "ResourceType": "INSTANCE", "ResourceId": [database]}
-        answer = self._calls.read("rds", "ListTagResources", wanted)
-        return {row["TagKey"]: row["TagValue"] for row in dig(answer, "TagResources", "TagResource")}
 
 
 def _listener(row: Mapping[str, Any], tags: Mapping[str, str]) -> Part | None:

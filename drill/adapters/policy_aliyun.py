@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from drill.adapters.outage_aliyun import doors_of
 from drill.adapters.outage_parts import QUARANTINE
 from drill.adapters.policy_aliyun_modules import built_rights, managed_rights
 from drill.adapters.policy_rights import RAM_VERSION, Condition, Needs, Right, document, title
 from drill.model.plan import Site, Zone
 from drill.model.scenario_sites import tags_of
 
+
+class _Door(NamedTuple):
+    """What shutting the doors of a product needs: to `look` at some resources, and to `act` on `held` that carry the opt-in tags."""
+
+    product: str
+    held: str
+    looked_at: tuple[str, ...]
+    look: str
+    act: str
+
+    def rights(self, site: Site, about: str) -> Iterator[Right]:
+        """The same as rights."""
+        looks = tuple(f"{self.product}:{name}" for name in self.look.split())
+        acts = tuple(f"{self.product}:{name}" for name in self.act.split())
+        yield Right(about, looks, _names_of(site, self.product, *self.looked_at))
+        yield Right(about, acts, _names_of(site, self.product, self.held), _tagged(tags_of(site.options)))
+
+
+_NEW_BALANCER: Final = ("loadbalancer/*", ("listener/*", "loadbalancer/*"), "ListListeners ListLoadBalancers", "StartListener StopListener")
+_DOORS: Final[Mapping[str, _Door]] = {
+    "slb": _Door(
+        "slb",
+        "loadbalancer/*",
+        ("loadbalancer/*",),
+        "DescribeLoadBalancerListeners DescribeLoadBalancers",
+        "StartLoadBalancerListener StopLoadBalancerListener",
+    ),
+    "alb": _Door("alb", *_NEW_BALANCER),
+    "nlb": _Door("nlb", *_NEW_BALANCER),
+    "rds": _Door(
+        "rds",
+        "dbinstance/*",
+        ("dbinstance/*",),
+        "DescribeDBInstanceIPArrayList DescribeDBInstances DescribeSecurityGroupConfiguration ListTagResources",
+        "ModifySecurityIps",
+    ),
+    "polardb": _Door(
+        "polardb",
+        "dbcluster/*",
+        ("dbcluster/*",),
+        "DescribeDBClusterAccessWhitelist DescribeDBClusters",
+        "ModifyDBClusterAccessWhitelist",
+    ),
+}
 _RECORDS: Final = "AddDomainRecord DeleteDomainRecord SetDomainRecordStatus UpdateDNSSLBWeight UpdateDomainRecord"
 _ACCESS: Final = {
     1: ("DescribeGtmAccessStrategy", "SetGtmAccessMode"),
@@ -59,8 +104,8 @@ def _site(needs: Needs, site: Site) -> Iterator[Right]:
         yield Right(f"Power{about}", ("ecs:TagResources", "ecs:UntagResources"), machines, tagged)
     if "outage.isolate" in kinds:
         yield from _isolation(site, f"Isolate{about}")
-        if site.options.get("cut", {}).get("doors", True):
-            yield from _doors(site, f"Doors{about}")
+        for product in doors_of(site.options):
+            yield from _DOORS[product].rights(site, f"Doors{about}")
 
 
 def _isolation(site: Site, about: str) -> Iterator[Right]:
@@ -74,17 +119,6 @@ def _isolation(site: Site, about: str) -> Iterator[Right]:
     yield Right(about, ("ecs:CreateSecurityGroup",), _names_of(site, "vpc", "vpc/*"))
     work = "AuthorizeSecurityGroup AuthorizeSecurityGroupEgress DeleteSecurityGroup ModifySecurityGroupPolicy"
     yield Right(about, tuple(f"ecs:{action}" for action in work.split()), groups, _tagged({QUARANTINE: site.id}))
-
-
-def _doors(site: Site, about: str) -> Iterator[Right]:
-    balancers, databases = _names_of(site, "slb", "loadbalancer/*"), _names_of(site, "rds", "dbinstance/*")
-    tagged = _tagged(tags_of(site.options))
-    yield Right(about, ("slb:DescribeLoadBalancerListeners", "slb:DescribeLoadBalancers"), balancers)
-    yield Right(about, ("slb:StartLoadBalancerListener", "slb:StopLoadBalancerListener"), balancers, tagged)
-    yield Right(
-        about, tuple(f"rds:{look}" for look in ("DescribeDBInstanceIPArrayList", "DescribeDBInstances", "ListTagResources")), databases
-    )
-    yield Right(about, ("rds:ModifySecurityIps",), databases, tagged)
 
 
 def _zone(needs: Needs, zone: Zone) -> Iterator[Right]:

@@ -66,19 +66,28 @@ class SlbApi:
 
 @dataclass
 class Database:
-    """One managed database. `lists`: addresses by the name of the allow-list; `hidden` ones are the service's own."""
+    """One managed database. `lists`: addresses by the name of the allow-list; `hidden` ones are the service's own. `groups`: let in too."""
 
     id: str
     tags: dict[str, str]
     lists: dict[str, str]
     hidden: frozenset[str] = frozenset({"hdm_security_ips"})
+    groups: tuple[str, ...] = ()
 
 
 class RdsApi:
     """Actions of managed databases (as Actions of the server)."""
 
     version: Final = "2014-08-15"
-    actions: Final = frozenset({"DescribeDBInstances", "DescribeDBInstanceIPArrayList", "ListTagResources", "ModifySecurityIps"})
+    actions: Final = frozenset(
+        {
+            "DescribeDBInstances",
+            "DescribeDBInstanceIPArrayList",
+            "DescribeSecurityGroupConfiguration",
+            "ListTagResources",
+            "ModifySecurityIps",
+        }
+    )
 
     def __init__(self) -> None:
         self.databases: dict[str, Database] = {}
@@ -95,6 +104,9 @@ class RdsApi:
                 shown = [{"ResourceId": name, "TagKey": key, "TagValue": value} for name, (key, value) in tags]
                 return {"TagResources": {"TagResource": shown}}
             database = self._of(query["DBInstanceId"])
+            if action == "DescribeSecurityGroupConfiguration":
+                groups = [{"SecurityGroupId": name, "NetworkType": "VPC"} for name in database.groups]
+                return {"DBInstanceName": database.id, "Items": {"EcsSecurityGroupRelation": groups}}
             return self._modify(database, query) if action == "ModifySecurityIps" else self._lists(database)
 
     @staticmethod

@@ -62,7 +62,7 @@ def aliyun_fences(plan: Plan, ansible: Ansible, ground: Ground) -> Fence:
 
 
 def _managed_too(plan: Plan, provider: str, machines: Fence, *, ansible: Ansible, ground: Ground) -> Fence:
-    from drill.adapters.fence_machines import writable_rival
+    from drill.adapters.database_sessions import writable_rival
     from drill.adapters.fence_managed import ManagedFence
 
     sites = [site for site in plan.sites if site.provider == provider]
@@ -133,8 +133,7 @@ def _starts_at_boot(site: Site) -> bool:
 
 
 def _aliyun_site(site: Site, cap: int) -> AliyunSite:
-    from drill.adapters.outage_aliyun import AliyunSite
+    from drill.adapters.outage_aliyun import AliyunSite, doors_of
 
-    cut: dict[str, Any] = site.options.get("cut", {})
-    held, doors = tuple(cut.get("held", ())), bool(cut.get("doors", True))
-    return AliyunSite(site.region, tags_of(site.options), cap, held, doors, starts_at_boot=_starts_at_boot(site))
+    held = tuple(site.options.get("cut", {}).get("held", ()))
+    return AliyunSite(site.region, tags_of(site.options), cap, held, doors_of(site.options), starts_at_boot=_starts_at_boot(site))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,12 +16,20 @@ class EngineDied(BaseException):
 
 
 class Calls:
-    """Sees every call that changes something, and can end the engine at one of them."""
+    """Sees every call that changes something, and can end the engine at one of them.
+
+    `made` names them, `done` counts those that were carried out; both begin anew when `made` is emptied. `die_before` counts as `made`
+    does, `die_after` as `done` does.
+    """
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.done = 0
         self.die_before: int | None = None
         self.die_after: int | None = None
+        self.die_at: tuple[str, str] | None = None
+        """`before` or `after` the first call of a name."""
+        self._counting = threading.Lock()
         self._refused: list[tuple[str, str]] = []
 
     def refuse(self, name: str, code: str) -> None:
@@ -38,11 +47,16 @@ class Calls:
         """Do it, unless the engine dies first; it may also die right afterwards."""
         if name.startswith(_READS):
             return act()
-        number = len(self.made)
-        self.made.append(name)
-        if number == self.die_before:
+        with self._counting:
+            number = len(self.made)
+            self.made.append(name)
+            self.done = self.done if number else 0
+        if number == self.die_before or self.die_at == ("before", name):
             raise EngineDied(name)
         answer = act()
-        if number == self.die_after:
+        with self._counting:
+            self.done += 1
+            last = self.done - 1 == self.die_after
+        if last or self.die_at == ("after", name):
             raise EngineDied(name)
         return answer

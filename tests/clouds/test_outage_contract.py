@@ -13,7 +13,7 @@ from drill.model.ports import Outage
 from tests.clouds.outage_calls import CAP, EngineDied
 from tests.clouds.outage_grounds import CLOUDS, OUTAGES, CloudGround, any_outage, cloud
 
-SLOW = ("aws:network-acl", "aws:security-group")
+SLOW = ("aws:network-acl", "aws:security-group", "aliyun:security-group")
 GROUPED = [name for name in CLOUDS if not name.endswith(":stop")]
 
 
@@ -110,7 +110,7 @@ def dies_everywhere(ground: CloudGround) -> None:
     before = ground.state()
     snapshot = written(ground.outage())
     there_and_back(ground, snapshot)
-    number = len(ground.calls.made)
+    number = ground.calls.done
 
     for moment in ("die_before", "die_after"):
         for at in range(number):
@@ -123,6 +123,27 @@ def dies_everywhere(ground: CloudGround) -> None:
             ground.outage().restore("primary", snapshot)
 
             assert ground.state() == before, f"{moment} of call {at}"
+
+
+DOORS = {
+    "aws:security-group": ("set_security_groups", "modify_db_cluster", "modify_db_instance"),
+    "aliyun:security-group": ("StopLoadBalancerListener", "StopListener", "ModifySecurityIps", "ModifyDBClusterAccessWhitelist"),
+}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(("name", "door"), [(name, door) for name, doors in DOORS.items() for door in doors])
+def test_after_a_crash_at_any_sort_of_door_the_site_can_be_given_back(name: str, door: str, moment: str) -> None:
+    with cloud(name) as ground:
+        before, snapshot = ground.state(), written(ground.outage())
+        ground.calls.die_at = (moment, door)
+        with pytest.raises(EngineDied):
+            ground.outage().isolate("primary", snapshot)
+        ground.calls.die_at = None
+
+        ground.outage().restore("primary", snapshot)
+
+        assert ground.state() == before
 
 
 def test_after_a_crash_the_cut_goes_on_with_the_first_snapshot(ground: CloudGround) -> None:
