@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drill.cli.loading import SETS
-from drill.engine.safety import budget_warnings, lever_warnings, losing_phases, violations
+from drill.engine.reach import control_plane_warnings
+from drill.engine.safety import budget_warnings, losing_phases, violations
 from drill.model.critical import CriticalPath, critical_path
 from drill.model.durations import format_duration
 from drill.model.effects import Effect
@@ -45,7 +46,7 @@ def plan(scenario: Path, sets: Sequence[str], *, as_json: bool, width: int | Non
     broken = violations(opened.plan, opened.kinds, now=datetime.now(UTC), effects=bounded)
     critical = critical_path(opened.plan, losing=losing_phases(opened.plan, opened.kinds, bounded))
     warnings = [*map(str, broken), *budget_warnings(opened.plan, critical), *late_notice(opened)]
-    warnings += [*lever_warnings(effects), *previews.notes]
+    warnings += [*control_plane_warnings(opened.plan, opened.kinds, effects), *previews.notes]
     if as_json:
         click.echo(json.dumps(_document(opened, effects, critical, warnings), ensure_ascii=False, indent=1))
     else:

@@ -68,7 +68,7 @@ def losing_phases(plan: Plan, kinds: Mapping[str, Step[Any]], effects: Effects |
 
 
 def budget_warnings(plan: Plan, critical: CriticalPath) -> list[str]:
-    """Where the budgets along the critical path do not fit the recovery time objective."""
+    """Where the budgets along the critical path do not fit the recovery time objective, where it binds anything."""
     rto = format_duration(plan.objectives.rto_s)
     chain = " -> ".join(critical.path)
     found = []
@@ -77,19 +77,8 @@ def budget_warnings(plan: Plan, critical: CriticalPath) -> list[str]:
     elif critical.with_gates_s > plan.objectives.rto_s:
         worst = format_duration(critical.with_gates_s)
         found.append(f"the budgets fit the RTO of {rto}, but with every gate answered at its limit they add up to {worst}.")
-    found += [f"'{phase}' has no budget: it counts as no time here." for phase in critical.unbudgeted]
-    return found
-
-
-def lever_warnings(effects: Effects) -> list[str]:
-    """Steps that need a provider's control plane, which may be gone together with the region."""
-    return [
-        f"'{step}' moves '{row.target}' by its provider's control plane, which may be gone with the region in the real event."
-        " Levers of the data plane are health checks that switch by themselves, and routing controls."
-        for step, rows in effects.items()
-        for row in rows
-        if "control-plane" in row.marks
-    ]
+    judged = found if plan.objectives.rto_binds != "none" else []
+    return [*judged, *(f"'{phase}' has no budget: it counts as no time here." for phase in critical.unbudgeted)]
 
 
 def _unfenced(plan: Plan, marks: Mapping[str, frozenset[str]]) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,6 +47,10 @@ class Step(ABC, Generic[P]):
 
     zone_resolvers: ClassVar[bool] = False
     """Its `resolvers` are those of the zone that its `name` lies in, where it writes none."""
+
+    def pulls(self, params: Mapping[str, Any]) -> Literal["", "record", "lever"]:
+        """What it moves the traffic of `name` by, with these parameters as they are written: its record, its lever, or nothing."""
+        return ""
 
     def undo_ahead(self, params: P) -> Mapping[str, Any] | None:
         """What to register before a person is asked to do it: they may begin as soon as they are. Nothing: it is not taken back."""

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -80,6 +80,9 @@ class DnsSwitch(Step[DnsSwitchParams]):
     default_timeout_s: ClassVar[float] = 180.0
     marks: ClassVar[frozenset[str]] = frozenset({"dns"})
     zone_resolvers: ClassVar[bool] = True
+
+    def pulls(self, params: Mapping[str, Any]) -> Literal["", "record", "lever"]:
+        return "record"
 
     def ready(self, params: DnsSwitchParams, world: World) -> list[str]:
         present = world.dns.read(params.name, _type_of(_wanted_values(params, world), params) or "A")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -51,6 +51,9 @@ class DnsWeights(Step[DnsWeightsParams]):
     title: ClassVar[tuple[str, str]] = ("Move the traffic in growing shares", "按权重逐步切换流量")
     default_timeout_s: ClassVar[float] = 900.0
     marks: ClassVar[frozenset[str]] = frozenset({"dns"})
+
+    def pulls(self, params: Mapping[str, Any]) -> Literal["", "record", "lever"]:
+        return "record"
 
     def ready(self, params: DnsWeightsParams, world: World) -> list[str]:
         _shares(params, world, _weighted(params, world))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,9 @@ class GslbAwait(Step[GslbAwaitParams]):
     title: ClassVar[tuple[str, str]] = ("Wait for the provider's health checks to switch", "等待健康检查自动切换")
     default_timeout_s: ClassVar[float] = 600.0
     marks: ClassVar[frozenset[str]] = frozenset({"dns"})
+
+    def pulls(self, params: Mapping[str, Any]) -> Literal["", "record", "lever"]:
+        return "lever" if params.get("act", True) else ""
 
     def ready(self, params: GslbAwaitParams, world: World) -> list[str]:
         present = world.levers.lever(params.name).read()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -41,6 +41,9 @@ class GslbSwitch(Step[GslbSwitchParams]):
     title: ClassVar[tuple[str, str]] = ("Switch the traffic at the global load balancer", "切换全局流量管理")
     default_timeout_s: ClassVar[float] = 300.0
     marks: ClassVar[frozenset[str]] = frozenset({"dns"})
+
+    def pulls(self, params: Mapping[str, Any]) -> Literal["", "record", "lever"]:
+        return "lever"
 
     def ready(self, params: GslbSwitchParams, world: World) -> list[str]:
         present = world.levers.lever(params.name).read()

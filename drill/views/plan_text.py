@@ -114,7 +114,8 @@ def _tail(plan: Plan, effects: Mapping[str, Sequence[Effect]], critical: Critica
     rto_s = plan.objectives.rto_s
     yield f"critical path: {' → '.join(critical.path) or 'none'}"
     for words, seconds in (("without gates", critical.without_gates_s), ("with gates", critical.with_gates_s)):
-        yield f"  budgets {words}: {promised(seconds)} {'exceed' if seconds > rto_s else 'fit'} the RTO of {promised(rto_s)}"
+        judged = f" {'exceed' if seconds > rto_s else 'fit'} the RTO of {promised(rto_s)}" if plan.objectives.rto_binds != "none" else ""
+        yield f"  budgets {words}: {promised(seconds)}{judged}"
     if critical.unbudgeted:
         yield f"  without a budget, counted as no time: {', '.join(critical.unbudgeted)}"
     changes = sum(effect.count for listed in effects.values() for effect in listed if effect.verb != "read")

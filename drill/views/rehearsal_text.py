@@ -64,7 +64,8 @@ def _bounds(row: Rehearsal) -> Iterator[str]:
     limit = row.plan.limits.max_changes
     yield f"changes: {row.changes} of at most {limit}, failback included"
     budgets = f"{promised(row.critical.without_gates_s)} without gates, {promised(row.critical.with_gates_s)} with them"
-    yield f"budgets: {budgets}; RTO {promised(row.plan.objectives.rto_s)}"
+    judged = f"RTO {promised(row.plan.objectives.rto_s)}" if row.plan.objectives.rto_binds != "none" else "no RTO is judged"
+    yield f"budgets: {budgets}; {judged}"
 
 
 def _named(row: Rehearsal) -> Iterator[str]:

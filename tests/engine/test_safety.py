@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.engine.compile import compile_plan
-from drill.engine.safety import Violation, budget_warnings, lever_warnings, losing_phases, unsafe_effects, violations
+from drill.engine.safety import Violation, budget_warnings, losing_phases, unsafe_effects, violations
 from drill.model.critical import critical_path
 from drill.model.effects import Effect, Verb
 from drill.model.plan import Mode, Plan
@@ -126,12 +126,13 @@ def test_every_broken_rule_is_reported_at_once() -> None:
     assert [row.code for row in _broken(plan, effects={"data.promote": [_effect("x")]})] == ["P001", "P003", "P004", "P005"]
 
 
-def _warnings(budget: str) -> list[str]:
+def _warnings(budget: str, binds: str = "user") -> list[str]:
     phases = {
         "outage": {"budget": budget, "steps": {"lose": {"lose": {"site": "primary"}}}},
         "after": {"after": ["outage"], "steps": {"idle": {"idle": {}}}},
     }
-    plan = _plan(phases=phases)
+    made = _plan(phases=phases)
+    plan = made.model_copy(update={"objectives": made.objectives.model_copy(update={"rto_binds": binds})})
     return budget_warnings(plan, critical_path(plan, losing=losing_phases(plan, KINDS)))
 
 
@@ -139,12 +140,4 @@ def test_budgets_that_do_not_fit_the_objective_are_warned_about_with_and_without
     assert _warnings("61s")[0] == "the budgets of outage -> after add up to 1m1s, more than the RTO of 1m."
     assert _warnings("31s")[0] == "the budgets fit the RTO of 1m, but with every gate answered at its limit they add up to 1m1s."
     assert _warnings("30s") == ["'after' has no budget: it counts as no time here."]
-
-
-def test_a_lever_of_the_control_plane_is_warned_of_by_name() -> None:
-    lever = Effect(verb=Verb.UPDATE, target="shop.example.com", marks=frozenset({"dns", "control-plane"}))
-    plain = Effect(verb=Verb.UPDATE, target="other.example.com", marks=frozenset({"dns"}))
-
-    (warning,) = lever_warnings({"traffic.switch": [lever, plain]})
-
-    assert warning.startswith("'traffic.switch' moves 'shop.example.com' by its provider's control plane")
+    assert _warnings("61s", "none") == _warnings("30s")

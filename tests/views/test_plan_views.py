@@ -59,6 +59,16 @@ def test_effects_gates_budgets_and_warnings_are_told() -> None:
     assert text.endswith("warning: budgets with gates exceed the RTO\n")
 
 
+def test_budgets_are_held_against_nothing_where_nothing_is_judged() -> None:
+    plan = sandbox_plan()
+    unjudged = plan.model_copy(update={"objectives": plan.objectives.model_copy(update={"rto_binds": "none"})})
+
+    text = render_plan(unjudged, effects={}, critical=_CRITICAL, warnings=[], width=120)
+
+    assert "  budgets with gates: 1:35\n" in text
+    assert "exceed" not in text
+
+
 def test_a_plan_names_what_ends_the_drill_at_once() -> None:
     guards = (
         Guard(id="shop", asks="probe", probe="neighbour", misses=5),
