@@ -73,20 +73,6 @@ def test_the_lint_finds_a_word_that_the_provider_does_not_know() -> None:
     assert {"cidr_block", "vpc_name", "tags"} <= {*known["alicloud_vpc"]["arguments"]}
 
 
-def test_whatever_takes_tags_at_alibaba_is_given_those_of_the_drill() -> None:
-    known = json.loads(KNOWN.read_text())
-
-    untagged = [
-        f"{kind}.{name}"
-        for kind, name, _, body in blocks("aliyun")
-        if "tags" in known[kind]["arguments"]
-        and not re.search(r"^  tags += local\.tags$", body, re.MULTILINE)
-        and not kind.startswith("data.")
-    ]
-
-    assert untagged == []
-
-
 @pytest.mark.parametrize("site", ["aws", "aliyun"])
 def test_no_door_of_a_module_is_open_to_the_world_unless_its_caller_says_so(site: str) -> None:
     doors = [body for kind, _, _, body in blocks(site) if "security_group" in kind]
