@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import parse_qsl
 
 from drill.sandbox.acs3 import Nonces, Request, SignatureRefused, verify_api
 from drill.sandbox.alidns_api import AlidnsRefused, nested
+from drill.sandbox.loopback_http import LoopbackHandler, LoopbackServer
 
 VERSION: Final = "2015-01-09"
-_LONGEST_BODY: Final = 1 << 20
 
 Fault = Literal["throttled", "unavailable", "lost", "garbage", "gone"]
 """What befalls one call: refused before or after, carried out and never answered, answered with nonsense, or not even carried out."""
@@ -33,14 +31,11 @@ class Actions(Protocol):
         """Carry one out. Raises: AlidnsRefused."""
 
 
-class AlidnsServer(ThreadingHTTPServer):
+class AlidnsServer(LoopbackServer):
     """The server and what its threads share. `secrets`: access key id to secret."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, parts: Sequence[Actions], secrets: Mapping[str, str], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, _Handler)
         self.parts = tuple(parts)
         self.secrets = dict(secrets)
         self.nonces = Nonces()
@@ -52,7 +47,7 @@ class AlidnsServer(ThreadingHTTPServer):
     @property
     def endpoint(self) -> str:
         """Host and port."""
-        return f"127.0.0.1:{self.server_address[1]}"
+        return self.place
 
     def order(self, action: str, *faults: Fault) -> None:
         """What befalls the next calls of an action, one after the other."""
@@ -68,35 +63,12 @@ class AlidnsServer(ThreadingHTTPServer):
                     return fault
         return None
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hung up is no error of ours; anything else is printed."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
-    def start(self) -> threading.Thread:
-        """Serve in a thread until `end`."""
-        thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="alidns", daemon=True)
-        thread.start()
-        return thread
-
-    def end(self) -> None:
-        """Stop serving."""
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # headers and body leave in one packet: otherwise each keep-alive call takes 40 ms
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler):
     server: AlidnsServer
 
-    def do_POST(self) -> None:
-        length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > _LONGEST_BODY:
-            self.close_connection = True
-            return
-        request = Request(self.command, self.path, dict(self.headers.items()), self.rfile.read(int(length)))
+    def serve(self, body: bytes) -> None:
+        request = Request(self.command, self.path, dict(self.headers.items()), body)
         action = request.headers.get("x-acs-action", "")
         fault: Fault | None = None
         status = 200
@@ -110,12 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in {"lost", "gone"}:
             self.close_connection = True
             return
-        self._send(status, b"<html>proxy error</html>" if fault == "garbage" else json.dumps(answer | _request_id()).encode())
+        said = b"<html>proxy error</html>" if fault == "garbage" else json.dumps(answer | _request_id()).encode()
+        self.answer(status, said, "application/json;charset=utf-8")
 
-    do_GET = do_POST  # noqa: N815 - named by http.server
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-        """Nothing: tests read `log`."""
+    do_GET = LoopbackHandler.do_POST  # noqa: N815 - named by http.server
 
     def _carry_out(self, action: str, request: Request, fault: Fault | None) -> dict[str, Any]:
         if fault == "throttled":
@@ -136,14 +106,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise AlidnsRefused("MissingParameter", f"The input parameter {missing} is mandatory.") from missing
         self.server.log.append(action)
         return answer
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json;charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
 
 
 def _request_id() -> dict[str, str]:

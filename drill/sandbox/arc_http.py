@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal
+
+from drill.sandbox.loopback_http import LoopbackHandler, LoopbackServer
 
 REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1", "ap-northeast-1", "ap-southeast-2")
 _TARGET: Final = "ToggleCustomerAPI."
@@ -44,7 +45,7 @@ class ArcCluster:
     @property
     def endpoints(self) -> list[tuple[str, str]]:
         """Region and address of every endpoint."""
-        return [(region, f"http://127.0.0.1:{server.server_address[1]}") for region, server in self._servers.items()]
+        return [(region, f"http://{server.place}") for region, server in self._servers.items()]
 
     @property
     def states(self) -> dict[str, str]:
@@ -54,14 +55,13 @@ class ArcCluster:
 
     def start(self) -> None:
         """Serve in threads until `end`."""
-        for region, server in self._servers.items():
-            threading.Thread(target=server.serve_forever, args=(0.05,), name=f"arc-{region}", daemon=True).start()
+        for server in self._servers.values():
+            server.start()
 
     def end(self) -> None:
         """Stop serving."""
         for server in self._servers.values():
-            server.shutdown()
-            server.server_close()
+            server.end()
 
     def call(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Carry one action out. Raises: ArcRefused: the service would refuse it."""
@@ -93,24 +93,17 @@ class ArcCluster:
         self._states = after  # all of them, or none
 
 
-class _Endpoint(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class _Endpoint(LoopbackServer):
     def __init__(self, cluster: ArcCluster, region: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(0, _Handler)
         self.cluster = cluster
         self.region = region
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler):
     server: _Endpoint
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+    def serve(self, body: bytes) -> None:
         action = self.headers.get("x-amz-target", "").removeprefix(_TARGET)
         moods = self.server.cluster.moods
         mood = moods.get(action) or moods.get(self.server.region, "well")
@@ -125,10 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         if mood == "lost":
             self.close_connection = True
             return
-        self._send(status, json.dumps(answer).encode())
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-        """Nothing: tests read `asked`."""
+        self.answer(status, json.dumps(answer).encode(), "application/x-amz-json-1.0")
 
     def _carry_out(self, action: str, body: bytes, mood: Mood) -> dict[str, Any]:
         scope = f"/{self.server.region}/route53-recovery-cluster/aws4_request"
@@ -142,11 +132,3 @@ class _Handler(BaseHTTPRequestHandler):
         if mood == "throttled":
             raise ArcRefused("ThrottlingException", "Too many requests.", 429)
         return self.server.cluster.call(action, json.loads(body))
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()

@@ -7,10 +7,11 @@ import hmac
 import re
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
+
+from drill.sandbox.loopback_http import LoopbackHandler, LoopbackServer
 
 _SIGNED: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/rds/aws4_request, SignedHeaders=([^,]+), Signature=(\w{64})"
@@ -87,14 +88,11 @@ class AuroraNetwork:
         self.moves.append(action)
 
 
-class AuroraServer(ThreadingHTTPServer):
+class AuroraServer(LoopbackServer):
     """The wire before the network. `secrets`: access key id to secret."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, network: AuroraNetwork, secrets: Mapping[str, str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(0, _Handler)
         self.network = network
         self.secrets = dict(secrets)
         self.faults: dict[str, Fault] = {}
@@ -103,26 +101,13 @@ class AuroraServer(ThreadingHTTPServer):
     @property
     def endpoint(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def start(self) -> None:
-        """Serve in a thread until `end`."""
-        threading.Thread(target=self.serve_forever, args=(0.05,), name="aurora", daemon=True).start()
-
-    def end(self) -> None:
-        """Stop serving."""
-        self.shutdown()
-        self.server_close()
+        return f"http://{self.place}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler):
     server: AuroraServer
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+    def serve(self, body: bytes) -> None:
         form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
         action = form.get("Action", "")
         try:
@@ -131,15 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
             answer = "" if fault == "gone" else self._answer(action, form, region, fault)
         except AuroraRefused as refused:
             said = f"<Error><Code>{refused.code}</Code><Message>{escape(str(refused))}</Message></Error><RequestId>1</RequestId>"
-            self._send(refused.status, f"<ErrorResponse>{said}</ErrorResponse>")
+            self.answer(refused.status, f"<ErrorResponse>{said}</ErrorResponse>".encode(), "text/xml")
             return
         if fault in {"lost", "gone"}:
             self.close_connection = True
             return
-        self._send(200, f"<{action}Response><{action}Result>{answer}</{action}Result></{action}Response>")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-        """Nothing."""
+        said = f"<{action}Response><{action}Result>{answer}</{action}Result></{action}Response>"
+        self.answer(200, said.encode(), "text/xml")
 
     def _answer(self, action: str, form: Mapping[str, str], region: str, fault: Fault | None) -> str:
         if fault == "throttled":
@@ -167,10 +150,3 @@ class _Handler(BaseHTTPRequestHandler):
         if not hmac.compare_digest(key.hex(), signature):
             raise AuroraRefused("SignatureDoesNotMatch", "The request signature we calculated does not match.", 403)
         return region
-
-    def _send(self, status: int, text: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())

@@ -13,7 +13,7 @@ from pathlib import Path
 from drill.sandbox.carrier_api import Api, secrets_of
 from drill.sandbox.carrier_calls import Calls
 from drill.sandbox.carrier_faults import Faults
-from drill.sandbox.carrier_http import Carrier, serve
+from drill.sandbox.carrier_http import Carrier
 from drill.sandbox.carrier_ledger import QUEUE, RECEIPT_QUEUE, VOICE_QUEUE, Ledger, open_account, write_private
 from drill.sandbox.carrier_push import Delivery
 from drill.sandbox.carrier_queue import Queue
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
         signal.signal(number, lambda *_: ended.set())
     write_private(given.dir / MODE_FILE, f"{given.mode}\n")
     carrier = build(given.dir, given.port, Habits(given.answer_after, given.receipt_after, given.token_life, given.daily_limit))
-    serve(carrier)
+    carrier.start()
     ready = given.dir / "carrier.ready"
     write_private(ready, json.dumps({"pid": os.getpid(), "port": carrier.server_address[1]}))
     try:

@@ -7,12 +7,10 @@ import json
 import re
 import select
 import socket
-import sys
 import threading
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl
 
@@ -22,8 +20,8 @@ from drill.sandbox.carrier_faults import Fault, Faults
 from drill.sandbox.carrier_ledger import Ledger
 from drill.sandbox.carrier_queue import Queue, delete_errors_xml, error_xml, messages_xml, visibility_xml
 from drill.sandbox.carrier_switchboard import Switchboard
+from drill.sandbox.loopback_http import LoopbackHandler, LoopbackServer
 
-LONGEST_BODY: Final = 1 << 20
 _HANDLE: Final = re.compile(r"<ReceiptHandle>([^<]+)<")
 
 
@@ -31,11 +29,9 @@ _NUMBERS: Final = (("numOfMessages", "1"), ("waitseconds", "0"), ("visibilityTim
 _NO_MESSAGE: Final = (404, error_xml("MessageNotExist", "Message not exist."))
 
 
-class Carrier(ThreadingHTTPServer):
+class Carrier(LoopbackServer):
     """The server and what its threads share; `queues` by name."""
 
-    daemon_threads = True
-    block_on_close = False
     request_queue_size = 128
 
     def __init__(
@@ -49,7 +45,7 @@ class Carrier(ThreadingHTTPServer):
         switchboard: Switchboard,
         secrets: Mapping[str, str],
     ) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, _Handler)
         self.api = api
         self.queues = queues
         self.ledger = ledger
@@ -59,11 +55,6 @@ class Carrier(ThreadingHTTPServer):
         self.nonces = Nonces()
         self.ending = threading.Event()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hung up is no error of ours; anything else is printed."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
     def end(self) -> None:
         """Stop serving and let every waiting call return."""
         self.ending.set()
@@ -71,24 +62,15 @@ class Carrier(ThreadingHTTPServer):
             queue.close()
         self.switchboard.delivery.close()
         self.ledger.close()
-        self.shutdown()
-        self.server_close()
+        super().end()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # headers and body leave in one packet: otherwise each keep-alive call takes 40 ms
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler):
     server: Carrier
 
-    def do_POST(self) -> None:
-        length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > LONGEST_BODY:
-            self.close_connection = True
-            self._send(413, b"", "text/plain")
-            return
+    def serve(self, body: bytes) -> None:
         target = self.path if self.path.startswith("/") else "/" + self.path.split("/", 3)[-1]
-        request = Request(self.command, target, dict(self.headers.items()), self.rfile.read(int(length)))
+        request = Request(self.command, target, dict(self.headers.items()), body)
         if request.path.startswith("/queues/"):
             self._serve_queue(request)
         elif request.path == "/":
@@ -96,10 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._serve_person(request)
 
-    do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - named by http.server
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-        """Nothing: an access log would hold numbers and codes."""
+    do_GET = do_PUT = do_DELETE = LoopbackHandler.do_POST  # noqa: N815 - named by http.server
 
     # ---- the API
 
@@ -121,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = json.dumps({**answer, "RequestId": extra["x-acs-request-id"]}, ensure_ascii=False)
         body = "<html>proxy error</html>" if fault and fault.fault == "garbage" else body
-        self._send(status, body.encode(), "application/json;charset=utf-8", extra)
+        self.answer(status, body.encode(), "application/json;charset=utf-8", extra)
 
     def _answer_api(self, action: str, request: Request, fault: Fault | None) -> dict[str, Any]:
         if fault and fault.fault == "reject":
@@ -162,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = "<html>proxy error" if fault and fault.fault == "garbage" else body
         extra = {"x-mns-version": "2015-06-06", "x-mns-request-id": uuid.uuid4().hex.upper()}
-        self._send(status, body.encode(), "text/xml;charset=utf-8", extra)
+        self.answer(status, body.encode(), "text/xml;charset=utf-8", extra)
 
     def _answer_queue(self, request: Request) -> tuple[int, str]:
         queue = self.server.queues.get(request.path.removeprefix("/queues/").removesuffix("/messages"))
@@ -197,20 +176,4 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = 401, {"error": "the bearer token in the file 'phone-token' is needed"}
         else:
             status, answer = self.server.switchboard.answer(request)
-        self._send(status, json.dumps(answer, ensure_ascii=False).encode(), "application/json;charset=utf-8")
-
-    def _send(self, status: int, body: bytes, kind: str, extra: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        headers = {"Content-Type": kind, "Content-Length": str(len(body)), **(extra or {})}
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-
-def serve(carrier: Carrier) -> threading.Thread:
-    """Serve in a thread until `carrier.end()`."""
-    thread = threading.Thread(target=carrier.serve_forever, args=(0.1,), name="carrier", daemon=True)
-    thread.start()
-    return thread
+        self.answer(status, json.dumps(answer, ensure_ascii=False).encode(), "application/json;charset=utf-8")

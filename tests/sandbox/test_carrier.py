@@ -15,7 +15,7 @@ from drill.model.errors import UsageError
 from drill.model.wording import CATALOGUE, SANDBOX_CODES, Language, render
 from drill.sandbox.carrier import Habits, build
 from drill.sandbox.carrier_api import Api
-from drill.sandbox.carrier_http import Carrier, serve
+from drill.sandbox.carrier_http import Carrier
 from drill.sandbox.carrier_ledger import KEY_ID, QUEUE, SIGN, Ledger
 from drill.sandbox.phone import Phone
 from drill.sandbox.phone_person import code_in
@@ -29,7 +29,7 @@ GATE = {"drill": "d1", "phase": "rebuild", "state": "is done", "within": "5m", "
 def carrier(tmp_path: Path) -> Iterator[Carrier]:
     (tmp_path / "phone-mode").write_text("auto")
     carrier = build(tmp_path, 0, Habits(answer_after_s=0.02))
-    serve(carrier)
+    carrier.start()
     yield carrier
     carrier.end()
 
@@ -95,7 +95,7 @@ def test_once_answers_the_first_question_of_its_life_also_after_a_restart(tmp_pa
     threading.Event().wait(0.1)
 
     again = build(tmp_path, 0, Habits(answer_after_s=0.02))
-    serve(again)
+    again.start()
     send(again)
     threading.Event().wait(0.1)
     again.end()
@@ -106,7 +106,7 @@ def test_once_answers_the_first_question_of_its_life_also_after_a_restart(tmp_pa
 def test_a_mode_set_while_the_phone_thinks_still_counts(tmp_path: Path) -> None:
     (tmp_path / "phone-mode").write_text("auto")
     carrier = build(tmp_path, 0, Habits(answer_after_s=0.2))
-    serve(carrier)
+    carrier.start()
     phone = Phone(tmp_path)
 
     send(carrier)
