@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from drill.model.plan import Zone, ZoneProvider
 from drill.model.ports_ground import PORTS, Engine
@@ -26,6 +26,13 @@ def _server(text: str) -> str:
 
 Server = Annotated[str, AfterValidator(_server)]
 Door = Literal["slb", "alb", "nlb", "rds", "polardb"]
+
+
+def _doors(said: object) -> str:
+    return "some" if isinstance(said, list | tuple) else "all"
+
+
+Doors = Annotated[Annotated[bool, Tag("all")] | Annotated[tuple[Door, ...], Tag("some")], Discriminator(_doors)]
 Held = Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$")]
 Domain = Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")]
 
@@ -47,7 +54,7 @@ class CutForm(Form):
     held: tuple[Held, ...] = Field(
         default=(), description="Addresses with a port: a connection held open to each must be dead after the cut."
     )
-    doors: bool | tuple[Door, ...] = Field(
+    doors: Doors = Field(
         default=True,
         description="Of Alibaba Cloud: shut tagged listeners and database allow-lists too; or only those of [slb, alb, nlb, rds, polardb].",
     )

@@ -162,7 +162,9 @@ def test_how_a_site_is_cut_off_travels_in_the_plan_as_it_was_written() -> None:
     site = {"provider": "hosts", "region": "dc-1", "cut": {"for": "20m", "keep": ["192.0.2.9"]}}
 
     assert plan(sites={"primary": site}).site("primary").options["cut"] == {"for": 1200.0, "keep": ["192.0.2.9"]}
-    for wrong in ({"method": "unplug"}, {"held": ["192.0.2.9"]}, {"doors": "perhaps"}):
+    site = {"provider": "aliyun", "region": "cn-hangzhou", **ALLOWED, "cut": {"doors": ["slb", "polardb"]}}
+    assert plan(sites={"primary": site}).site("primary").options["cut"] == {"doors": ["slb", "polardb"]}
+    for wrong in ({"method": "unplug"}, {"held": ["192.0.2.9"]}, {"doors": "perhaps"}, {"doors": ["polar"]}):
         with pytest.raises(ValidationError):
             plan(sites={"primary": {**CLOUD, **ALLOWED, "cut": wrong}})
 
