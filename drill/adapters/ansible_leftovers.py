@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from drill.model.errors import InDoubt
+from drill.adapters.process_endings import end_every
 
 MARK: Final = "DRILL_MARK"
 """Names the installation or drill a process belongs to."""
@@ -24,7 +22,6 @@ OWNER: Final = "DRILL_OWNER"
 """Names the process that started the run, as `pid:start`."""
 
 _GRACE_S: Final = 5.0
-_POLL_S: Final = 0.005
 
 
 def owner(pid: int | None = None) -> str:
@@ -81,23 +78,7 @@ def _start_ms(process: psutil.Process) -> int:
 
 
 def _end(belongs: Callable[[Mapping[str, str]], bool]) -> int:
-    """Kill until a look finds nothing: a worker may fork between the look and the kill. Zombies count as gone, whoever reaps them."""
-    ended: set[int] = set()
-    deadline_s = time.monotonic() + _GRACE_S
-    while found := [process for process in psutil.process_iter() if _matches(process, belongs)]:
-        if time.monotonic() > deadline_s:
-            pids = ", ".join(str(process.pid) for process in found)
-            raise InDoubt(f"processes of a playbook do not end: {pids}.", code="A330", fix="End them by hand, then look what they did.")
-        for process in found:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        ended.update(process.pid for process in found)
-        time.sleep(_POLL_S)
-    return len(ended)
+    def of_a_playbook(process: psutil.Process) -> bool:
+        return process.pid != os.getpid() and belongs(process.environ())
 
-
-def _matches(process: psutil.Process, belongs: Callable[[Mapping[str, str]], bool]) -> bool:
-    try:
-        return process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and belongs(process.environ())
-    except (psutil.Error, OSError):  # gone meanwhile, or another user's: not a process of ours
-        return False
+    return end_every(of_a_playbook, within_s=_GRACE_S, whose="a playbook", code="A330")

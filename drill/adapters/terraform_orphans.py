@@ -15,8 +15,9 @@ from typing import Final
 import psutil
 
 from drill.adapters.ansible_leftovers import MARK, alive, owner
+from drill.adapters.process_endings import end_every
 from drill.adapters.terraform_module import find_laid
-from drill.model.errors import InDoubt, Retryable
+from drill.model.errors import Retryable
 
 PAPER: Final = ".paper"
 """Ends the names of the private files that hand Terraform a secret while it runs."""
@@ -99,25 +100,9 @@ def _interrupt(terraform: str, grace_s: float) -> None:
 
 
 def _end_session(session: int, mark: str) -> int:
-    """Kill until a look finds nothing. Long-lived things that a provisioner started have a session of their own and stay."""
-    ended: set[int] = set()
-    until_s = time.monotonic() + _FORCE_S
-    while found := [process for process in psutil.process_iter() if _belongs(process, session, mark)]:
-        if time.monotonic() > until_s:
-            pids = ", ".join(str(process.pid) for process in found)
-            raise InDoubt(f"processes of Terraform do not end: {pids}.", code="A340", fix="End them by hand, then look what they did.")
-        for process in found:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        ended.update(process.pid for process in found)
-        time.sleep(_POLL_S)
-    return len(ended)
+    """Long-lived things that a provisioner started have a session of their own and stay."""
 
+    def of_the_session(process: psutil.Process) -> bool:
+        return os.getsid(process.pid) == session and process.environ().get(MARK) == mark  # a reused number would not carry it
 
-def _belongs(process: psutil.Process, session: int, mark: str) -> bool:
-    try:
-        if os.getsid(process.pid) != session or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return process.environ().get(MARK) == mark  # a reused number would not carry it
-    except (psutil.Error, OSError):  # gone meanwhile, or another user's
-        return False
+    return end_every(of_the_session, within_s=_FORCE_S, whose="Terraform", code="A340")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from collections.abc import Callable
 from typing import Literal
 
 import click
@@ -23,12 +24,15 @@ _CODE = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """What both answers are asked with."""
+    for option in (_JSON, _CODE, _AS, _PHASE, _DRILL):
+        command = option(command)
+    return command
+
+
 @click.command()
-@_DRILL
-@_PHASE
-@_AS
-@_CODE
-@_JSON
+@_options
 def ack(drill: str | None, phase: str | None, contact: str, code: str | None, *, as_json: bool) -> None:
     r"""Answer yes to the open gate of a drill. The code from the person's message is asked for, and not shown.
 
@@ -41,11 +45,7 @@ def ack(drill: str | None, phase: str | None, contact: str, code: str | None, *,
 
 
 @click.command()
-@_DRILL
-@_PHASE
-@_AS
-@_CODE
-@_JSON
+@_options
 def decline(drill: str | None, phase: str | None, contact: str, code: str | None, *, as_json: bool) -> None:
     r"""Answer no to the open gate of a drill. The code from the person's message is asked for, and not shown.
 

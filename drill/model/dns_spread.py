@@ -9,7 +9,6 @@ from typing import Any
 
 from drill.model.durations import format_duration
 from drill.model.errors import Retryable
-from drill.model.events import Kind
 from drill.model.ports import Attempt, RecordSet, World
 from drill.model.propagation import Agreement, PropagationResult, ServerAnswers
 
@@ -19,7 +18,6 @@ TTL_LIMIT_S = 300
 _IN_SYNC_EVERY_S = 0.5
 """Often enough for a change of seconds, and far below the ten calls a second of an account."""
 
-_FOUND_WITHIN_S = 1.0
 
 _CACHE_SLACK_S = 2.0
 """Caches count in whole seconds, and a question takes its time."""
@@ -169,18 +167,6 @@ def _in_sync(world: World, name: str) -> bool:
         return world.dns.in_sync(name)
     except Retryable:  # a provider too busy to say is asked again, until the time for it is over
         return False
-
-
-def undo_written_by(step: str, attempt: Attempt) -> Mapping[str, Any]:
-    """The way back that a step registered; empty when it changed nothing. Raises: Retryable: stopped (A190)."""
-    try:
-        fact = attempt.wait_for(Kind.UNDO_REGISTERED, lambda fact: fact.data.get("step") == step, within_s=_FOUND_WITHIN_S)
-    except Retryable:
-        if attempt.stopping():
-            raise
-        return {}
-    found: Mapping[str, Any] = fact.data["undo"]
-    return found
 
 
 def in_words(record: RecordSet) -> str:

@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from drill.model.dns_spread import Change, agreement_of, from_json, in_words, resolver, undo_written_by, watch
+from drill.model.dns_spread import Change, agreement_of, from_json, in_words, resolver, watch
 from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
 from drill.model.ports import Attempt, World
+from drill.model.way_back import undo_written_by
 from drill.steps.base import Params, Step
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from drill.model.dns_spread import undo_written_by
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.ports import Attempt, World
+from drill.model.way_back import undo_written_by
 from drill.steps.base import Params, Step
 from drill.steps.gslb_switch import put_back
 

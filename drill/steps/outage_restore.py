@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -11,10 +10,9 @@ from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Retryable
 from drill.model.events import Kind
 from drill.model.ports import Attempt, World
+from drill.model.way_back import undo_written_by
 from drill.steps.base import Params, Step
 from drill.steps.outage_isolate import way_of
-
-_FOUND_WITHIN_S = 1.0
 
 
 class OutageRestoreParams(Params):
@@ -40,22 +38,10 @@ class OutageRestore(Step[OutageRestoreParams]):
         ]
 
     def run(self, params: OutageRestoreParams, world: World, attempt: Attempt) -> Outputs:
-        undo = _written_down(params.of, attempt)
+        undo = undo_written_by(params.of, attempt)
         outage = way_of(world, str(undo.get("way", "")))
         outage.restore(params.site, undo.get("snapshot", {}))
         if outage.isolated(params.site):
             raise Retryable(f"{params.site} is still cut off.", code="A113", fix="Look at the site's outage before trying again.")
         attempt.witness(Kind.OUTAGE_ENDED, f"{attempt.step}/{Kind.OUTAGE_ENDED}", site=params.site)
         return {"site": params.site, "of": params.of}
-
-
-def _written_down(step: str, attempt: Attempt) -> Mapping[str, Any]:
-    """The way back that a step registered; empty when it never began, and then there is nothing of its own to give back."""
-    try:
-        fact = attempt.wait_for(Kind.UNDO_REGISTERED, lambda fact: fact.data.get("step") == step, within_s=_FOUND_WITHIN_S)
-    except Retryable:
-        if attempt.stopping():
-            raise
-        return {}
-    found: Mapping[str, Any] = fact.data["undo"]
-    return found
