@@ -78,7 +78,10 @@ phases:
         terraform.apply:
           module: terraform/sites/sandbox
           site: standby
-          variables: {{addresses: "{{{{ sites.standby.addresses }}}}", control: "{{{{ sites.standby.control }}}}"}}
+          variables:
+            addresses: "{{{{ sites.standby.addresses }}}}"
+            port: "{{{{ sites.standby.shop_port }}}}"
+            control: "{{{{ sites.standby.control }}}}"
   data:
     after: [detect]
     budget: 20s

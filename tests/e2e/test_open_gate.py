@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -193,6 +194,17 @@ def test_every_acknowledged_row_is_in_region_a_after_the_failback(story: Story) 
 
     assert len(acknowledged) > 100
     assert acknowledged - story.after["a_rows"] == set()
+
+
+def test_what_was_built_says_under_which_urls_it_answers(story: Story) -> None:
+    [built] = [
+        fact["data"]["outputs"] for fact in story.facts if fact["kind"] == "StepSucceeded" and fact["data"]["step"] == "rebuild.capacity"
+    ]
+
+    entrances = [f"{address}:{urlsplit(built['health_url']).port}" for address in built["addresses"]]
+    assert built["endpoints"] == [f"http://{entrance}" for entrance in entrances]
+    assert built["health_url"] == f"http://{entrances[0]}/health"
+    assert urlsplit(built["health_url"]).port is not None
 
 
 def test_what_terraform_created_it_destroyed(story: Story) -> None:
