@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,6 +11,8 @@ from drill.model.plan import Plan, PlannedStep, Site
 
 AWS_VERSION: Final = "2012-10-17"
 RAM_VERSION: Final = "1"
+LONGEST: Final = 6144
+"""How many letters AWS takes for one managed policy, and Alibaba Cloud for one custom policy."""
 Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
@@ -96,6 +99,42 @@ def _statement(name: str, actions: list[str], right: Right, version: str) -> dic
     when = {operator: dict(keys) for operator, keys in right.when.items()}
     row: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resources, **({"Condition": when} if when else {})}
     return {"Sid": name, **row} if version == AWS_VERSION else row
+
+
+def parts(whole: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The document as several that a service takes, each with some of its statements, in order; together they allow the same.
+
+    A statement that is too long by itself becomes several with some of its actions each.
+    """
+    version, made = str(whole["Version"]), list[list[dict[str, Any]]]()
+    for statement in _short(whole["Statement"], version):
+        if made and len(written(_of([*made[-1], statement], version))) <= LONGEST:
+            made[-1].append(statement)
+        else:
+            made.append([statement])
+    return [_of(statements, version) for statements in made]
+
+
+def written(part: Mapping[str, Any]) -> str:
+    """A document as its service counts it: AWS leaves blanks out, RAM is taken to count them."""
+    return json.dumps(part, separators=(",", ":")) if part["Version"] == AWS_VERSION else json.dumps(part, indent=2)
+
+
+def _short(statements: Iterable[dict[str, Any]], version: str) -> Iterator[dict[str, Any]]:
+    for statement in statements:
+        actions, half = statement["Action"], len(statement["Action"]) // 2
+        if half and len(written(_of([statement], version))) > LONGEST:
+            named = [
+                {**statement, "Action": some, **({"Sid": f"{statement['Sid']}{end}"} if "Sid" in statement else {})}
+                for some, end in ((actions[:half], "a"), (actions[half:], "b"))
+            ]
+            yield from _short(named, version)
+        else:
+            yield statement
+
+
+def _of(statements: list[dict[str, Any]], version: str) -> dict[str, Any]:
+    return {"Version": version, "Statement": statements}
 
 
 def title(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Final, Literal
 from drill.adapters import policy_aliyun_modules, policy_aws_modules
 from drill.adapters.policy_aliyun import aliyun_policy
 from drill.adapters.policy_aws import aws_policy
-from drill.adapters.policy_rights import Needs
+from drill.adapters.policy_rights import Needs, parts
 from drill.adapters.terraform_types import types_of
 from drill.model.errors import DrillError, UsageError
 from drill.model.plan import Plan, PlannedStep
@@ -29,20 +28,20 @@ _OPAQUE: Final = ("command", "ansible.play", "database.promote", "http.call")
 _OURS: Final = frozenset({*policy_aws_modules.PLAYBOOKS, *policy_aliyun_modules.PLAYBOOKS})
 _AT_DATABASES: Final = ("_postgres.yml", "_mysql.yml")
 """Shipped playbooks that end so speak to databases only."""
-_LONGEST: Final = 6144
-"""How many letters AWS takes for one managed policy, blanks left out."""
+_MOST: Final = 10
+"""How many managed policies a role of AWS may have, unless its account was given more."""
 
 
 @dataclass(frozen=True)
 class Granted:
-    """A policy document as its cloud wants it, and notes on what it cannot hold."""
+    """Policy documents as their cloud takes them, to be attached all, and notes on what they cannot hold."""
 
-    document: dict[str, Any]
+    documents: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
 
 
 def policy(settings: Settings, path: Path, sets: list[str], cloud: Cloud) -> Granted:
-    """The policy of a scenario for one cloud.
+    """The policy of a scenario for one cloud, in as many documents as it needs.
 
     Raises: ScenarioInvalid: with every finding. PreflightFailed: a module cannot be read (F053). UsageError: nothing of it is there (U050).
     """
@@ -54,9 +53,12 @@ def policy(settings: Settings, path: Path, sets: list[str], cloud: Cloud) -> Gra
         raise UsageError(f"{path} asks nothing of {cloud}.", code="U050", fix="Name a cloud that one of its sites, zones or messages uses.")
     types = frozenset[str]().union(*needs.resources.values())
     lacking = [f"no rights are known for resources of type {name}: add them by hand" for name in unknown(types)]
-    if cloud == "aws" and len(json.dumps(document, separators=(",", ":"))) > _LONGEST:
-        lacking.append(f"it is longer than the {_LONGEST} letters of one managed policy: attach its statements as two")
-    return Granted(document, (*notes, *lacking))
+    documents = tuple(parts(document))
+    if cloud == "aws" and len(documents) > _MOST:
+        lacking.append(
+            f"these are {len(documents)} policies, and a role may have {_MOST} unless its quota was raised: give it two roles' worth"
+        )
+    return Granted(documents, (*notes, *lacking))
 
 
 def needs_of(settings: Settings, plan: Plan, secrets: Secrets) -> tuple[Needs, list[str]]:

@@ -122,6 +122,28 @@ def test_a_policy_is_one_document_on_stdout_and_its_notes_are_beside_it(drill: D
     assert not home.exists()
 
 
+def test_a_policy_that_is_too_long_for_one_is_several_that_can_be_applied(drill: Drill, tmp_path: Path) -> None:
+    shown = drill("doctor", "scenarios/aws-singapore-to-tokyo.yaml", "--policy", "aws")
+    saved = drill("doctor", "scenarios/aws-singapore-to-tokyo.yaml", "--policy", "aws", "--into", str(tmp_path / "policies"))
+
+    paths = [Path(line) for line in saved.out.splitlines()]
+    assert [path.name for path in paths] == ["aws-singapore-to-tokyo.aws.1.json", "aws-singapore-to-tokyo.aws.2.json"]
+    assert shown.json() == [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    assert all(len(json.dumps(each, separators=(",", ":"))) <= 6144 for each in shown.json())
+    assert "note: these are 2 policies" in saved.err
+
+
+def test_a_directory_that_cannot_hold_the_policies_is_told(drill: Drill, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+
+    said = drill("doctor", "scenarios/aws-singapore-to-tokyo.yaml", "--policy", "aws", "--into", str(tmp_path / "file" / "policies"))
+    alone = drill("doctor", SCENARIO, "--into", str(tmp_path))
+
+    assert (said.code, alone.code) == (2, 2)
+    assert "cannot be written" in said.err
+    assert "--into goes with --policy" in alone.err
+
+
 def test_a_policy_of_a_cloud_that_is_not_asked_for_anything_is_a_usage_error(drill: Drill) -> None:
     said = drill("doctor", SCENARIO, "--policy", "aws")
 
