@@ -236,4 +236,6 @@ def test_compiling_refuses_with_every_problem_at_once() -> None:
     )
 )
 def test_wrong_shapes_never_break_the_checks(data: Any) -> None:
-    scenario_problems({"phases": data, "failback": data, "defaults": data, "steady_state": data, "probes": data}, KINDS)
+    found = scenario_problems({"phases": data, "failback": data, "defaults": data, "steady_state": data, "probes": data}, KINDS)
+
+    assert all(problem.code.startswith("S") and problem.what for problem in found)

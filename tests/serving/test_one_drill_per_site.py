@@ -47,6 +47,11 @@ def dead_holder() -> str:
     return f"{platform.node()}:{child.pid}:{started:.2f}"
 
 
+def holders(records: Records) -> set[str]:
+    """The drills that have the plan's sites."""
+    return {row.drill for row in SqlLeases(records.database).look(sites_of(records.settings, PLAN))}
+
+
 def test_a_second_drill_on_the_site_is_refused_and_told_drill_host_and_pid(records: Records) -> None:
     SiteLease(records, "first", PLAN).take()
 
@@ -62,6 +67,8 @@ def test_the_lease_of_a_process_that_died_here_is_taken_over_at_once(records: Re
 
     SiteLease(records, "second", PLAN).take()
 
+    assert holders(records) == {"second"}
+
 
 def test_the_lease_of_an_engine_on_another_machine_is_taken_over_after_its_time_to_live(records: Records) -> None:
     SqlLeases(records.database).take(sites_of(records.settings, PLAN), drill="first", holder="elsewhere:1:0")
@@ -70,6 +77,8 @@ def test_the_lease_of_an_engine_on_another_machine_is_taken_over_after_its_time_
     impatient = Records(replace(records.settings, ttl_s=-FENCE_SHARE), records.journal)
 
     SiteLease(impatient, "second", PLAN).take()
+
+    assert holders(records) == {"second"}
 
 
 def test_a_drill_on_hold_keeps_its_site_although_no_engine_runs(records: Records, dead_holder: str) -> None:
@@ -100,4 +109,6 @@ def test_a_site_is_free_again_when_its_drill_has_ended(records: Records) -> None
     first.take()
     first.release()
 
+    assert holders(records) == set()
     SiteLease(records, "second", PLAN).take()
+    assert holders(records) == {"second"}

@@ -134,8 +134,11 @@ def test_no_escape_sequence_from_a_fact_reaches_the_terminal() -> None:
 
 
 def test_a_closed_pipe_silences_the_view_and_stops_nothing() -> None:
+    tried: list[str] = []
+
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
+            tried.append(text)
             raise BrokenPipeError
 
     view = LinesView(Closed())
@@ -143,6 +146,8 @@ def test_a_closed_pipe_silences_the_view_and_stops_nothing() -> None:
 
     view.show(sample.running(), [started])
     view.show(sample.running(), [started])
+
+    assert len(tried) == 1
 
 
 _VALUES: dict[str, Any] = {"attempt": 1, "ok": True, "within_s": 30.0, "wait_s": 1.0, "contacts": ["lead"], "to": ["lead"], "left": ["dns"]}
