@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from drill.adapters.outage_aliyun import DOORS, AliyunSite, aliyun_outage, doors_of
-from drill.adapters.outage_aliyun_calls import AliyunCalls, own_host
+from drill.adapters.outage_aliyun_calls import AliyunCalls, Missing, own_host
 from drill.adapters.outage_parts import DATABASE_TAG
 from drill.adapters.sms_aliyun_sdk import Account
-from drill.model.errors import Fatal, InDoubt, Retryable
+from drill.model.errors import Fatal, InDoubt, Retryable, StepError
+from drill.sandbox.alidns_api import AlidnsRefused
+from drill.sandbox.alidns_http import AlidnsServer
 from drill.sandbox.balancers import BalancersApi
 from drill.sandbox.ecs_doors import Balancer
 from drill.sandbox.polardb_lists import Cluster
@@ -205,6 +208,46 @@ def test_more_doors_than_one_page_are_all_found(ground: Aliyun) -> None:
 )
 def test_each_product_is_asked_at_its_own_address(product: str, region: str, host: str) -> None:
     assert own_host(product, region) == host
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A network load balancer that refuses (as Actions of the server)."""
+
+    code: str
+    version = "2022-04-30"
+    actions = frozenset({"StopListener"})
+
+    def call(self, _action: str, _query: Mapping[str, Any]) -> dict[str, Any]:
+        raise AlidnsRefused(self.code)
+
+
+@pytest.mark.parametrize(
+    ("code", "sort", "ours"),
+    [
+        ("IncorrectStatus.listener", Retryable, "A124"),
+        ("ResourceInConfiguring.Listener", Retryable, "A124"),
+        ("SystemBusy", Retryable, "A124"),
+        ("IncorrectDBInstanceState", Retryable, "A124"),
+        ("OperationDenied.DBClusterStatus", Retryable, "A124"),
+        ("ResourceNotFound.listener", Missing, "A214"),
+        ("InvalidDBClusterId.NotFound", Missing, "A214"),
+        ("Forbidden.RAM", Fatal, "A224"),
+        ("OperationDenied.ListenerLocked", Fatal, "A222"),
+    ],
+)
+def test_what_a_door_answers_is_told_in_our_words(code: str, sort: type[StepError], ours: str) -> None:
+    server = AlidnsServer([Refusing(code)], {"key": "secret"})
+    server.start()
+    try:
+        calls = AliyunCalls("cn-hangzhou", lambda _product, _host: Account(server.endpoint, "http", "key", "secret"), sleep=lambda _s: None)
+        with pytest.raises(sort) as refused:
+            calls.insist("nlb", "StopListener", {"ListenerId": "lsn-1"})
+    finally:
+        server.end()
+
+    assert (type(refused.value), refused.value.code) == (sort, ours)
+    assert refused.value.fix
 
 
 @pytest.mark.parametrize(("product", "where"), [("alb", "query"), ("nlb", "body")])

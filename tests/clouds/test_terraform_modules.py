@@ -83,6 +83,16 @@ def test_no_door_of_a_module_is_open_to_the_world_unless_its_caller_says_so(site
     assert [block for block in re.findall(r'"([0-9a-f.:]+/\d+)"', ingress) if is_world(block)] == []
 
 
+@pytest.mark.parametrize(("site", "kind"), [("aws", "aws_lb"), ("aliyun", "alicloud_slb_load_balancer")])
+def test_the_load_balancer_of_a_module_opts_in_so_that_an_outage_cuts_it_with_its_site(site: str, kind: str) -> None:
+    own = [body for each, _, _, body in blocks(site) if each == kind]
+    by_provider = re.search(r"default_tags \{\s+tags = local\.tags\s+\}", text(site))
+
+    assert own
+    assert by_provider or all(re.search(r"^  tags += local\.tags$", body, re.MULTILINE) for body in own)
+    assert re.search(r"^  tags += merge\(var\.tags,", text(site), re.MULTILINE)
+
+
 @pytest.mark.parametrize("site", ["aws", "aliyun"])
 def test_a_role_may_read_named_secrets_and_nothing_else(site: str) -> None:
     policy = (SITES / site / "role.tf").read_text()
