@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import psycopg
-
+from drill.adapters.database_sessions import writable_rival
 from drill.adapters.outage_parts import FENCED, Part, Sort, State
 from drill.model.effects import Effect, Verb
 from drill.model.errors import Fatal, Retryable
-from drill.model.ports import DatabaseAccess, Ground
+from drill.model.ports import Ground
 
 ROLE: Final[Mapping[str, str]] = {"drill-role": "database"}
 """The tag, beside the opt-in tags, of the machines that a site's database runs on."""
@@ -157,17 +156,3 @@ class MachineFence:
             what = f"{rival} is writable: with {site} started there could be two primaries."
             fix = f"Let {site} rejoin as a replica. If its database does not start at boot, say so in the site: starts_at_boot: false."
             raise Fatal(what, code="A211", fix=fix)
-
-
-def writable_rival(ground: Ground, rivals: Sequence[str], site: str) -> str | None:
-    """The first other site whose database takes writes. One that does not answer may take them: it counts as writable."""
-    return next((rival for rival in rivals if rival != site and _takes_writes(ground.database(rival))), None)
-
-
-def _takes_writes(access: DatabaseAccess) -> bool:
-    try:
-        with psycopg.connect(f"{access.conninfo()} connect_timeout=3", autocommit=True) as connection:
-            row = connection.execute("select pg_is_in_recovery()").fetchone()
-    except psycopg.Error:
-        return True
-    return row is None or not row[0]

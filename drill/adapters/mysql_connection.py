@@ -19,12 +19,16 @@ _LEAST_S: Final = 0.05
 
 
 class MysqlBroken(ConnectionBroken):
-    """The server is gone, refuses, or has not answered in time. `number` is its error's, or 0; `silent` when it said nothing at all."""
+    """The server is gone, refuses, or has not answered in time.
 
-    def __init__(self, what: str, number: int = 0, *, silent: bool = False) -> None:
+    `number` is its error's, or 0; `errno` the system's where a socket failed; `silent` when it said nothing at all.
+    """
+
+    def __init__(self, what: str, number: int = 0, *, silent: bool = False, errno: int = 0) -> None:
         super().__init__(what)
         self.number = number
         self.silent = silent
+        self.errno = errno
 
 
 class MysqlConnection:
@@ -45,12 +49,17 @@ class MysqlConnection:
         """
         return self._run(sql, values)[1]
 
-    def state(self) -> ServerState:
-        """What the server says of itself. Raises: MysqlBroken: as `rows`, also when it says something else."""
-        values, status = (self._run(sql, ()) for sql in STATE_SQL)
-        said = [dict(zip(status[0], ("" if value is None else str(value) for value in row), strict=True)) for row in status[1]]
+    def state(self, *, replication: bool = True) -> ServerState:
+        """What the server says of itself. Without `replication`, which needs a right of its own, nothing of what it follows is known.
+
+        Raises: MysqlBroken: as `rows`, also when it says something else.
+        """
+        of_server, of_replica = STATE_SQL
+        values = {str(name): str(value) for name, value in self.rows(of_server)}
+        names, rows = self._run(of_replica, ()) if replication else ([], [])
+        said = [dict(zip(names, ("" if value is None else str(value) for value in row), strict=True)) for row in rows]
         try:
-            return server_state({str(name): str(value) for name, value in values[1]}, next(iter(said), {}))
+            return server_state(values, next(iter(said), {}))
         except ValueError as error:
             raise MysqlBroken(f"it does not speak as MySQL does: {error}") from error
 
@@ -117,4 +126,5 @@ def _translated(error: Exception) -> MysqlBroken:
     if isinstance(cause, ssl.SSLError):
         return MysqlBroken(f"TLS is refused: {cause}", pymysql.constants.CR.CR_SSL_CONNECTION_ERROR)
     said = str(words or number)
-    return MysqlBroken(said, number if isinstance(number, int) else 0, silent="timed out" in said)
+    failed = cause.errno or 0 if isinstance(cause, OSError) else 0
+    return MysqlBroken(said, number if isinstance(number, int) else 0, silent="timed out" in said, errno=failed)

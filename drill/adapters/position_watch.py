@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from drill.adapters.canary_connection import Connection, ConnectionBroken, open_any
+from drill.adapters.canary_connection import ConnectionBroken
+from drill.adapters.database_sessions import Session, open_session
+from drill.model.ports import DatabaseAccess
 
 EVERY_S: Final = 0.5
 _PATIENCE_S: Final = 2.0
-_SQL: Final = "select case when pg_is_in_recovery() then '' else pg_current_wal_lsn()::text end"
 
 
 class PositionWatch:
     """Asks the databases twice a second, until `close`, and keeps the newest position of the one that takes writes in `file`.
 
-    `databases` says where each site's database is, as a libpq connection string. Before `start` they are asked when somebody wants to
-    know, and nothing is written; a process that finds none that takes writes goes by what was kept.
+    `databases` says where each site's database is; a position is an LSN or a GTID, as its engine has it. Before `start` they are asked
+    when somebody wants to know, and nothing is written; a process that finds none that takes writes goes by what was kept.
     """
 
-    def __init__(self, databases: Callable[[], Mapping[str, str]], file: Path) -> None:
+    def __init__(self, databases: Callable[[], Mapping[str, DatabaseAccess]], file: Path) -> None:
         self._databases = databases
         self._file = file
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._open: dict[str, Connection] = {}
+        self._open: dict[str, Session] = {}
         self._seen = ""
 
     def start(self) -> None:
@@ -65,18 +65,17 @@ class PositionWatch:
             self._open.popitem()[1].close()
 
     def _look(self) -> None:
-        for site, conninfo in self._databases().items():
-            lsn = self._ask(site, conninfo)
+        for site, access in self._databases().items():
+            lsn = self._ask(site, access)
             if lsn:
                 self._keep(site, lsn)
 
-    def _ask(self, site: str, conninfo: str) -> str:
+    def _ask(self, site: str, access: DatabaseAccess) -> str:
         """The position of a database that takes writes; empty for a standby, and for one that says nothing: that is what an outage is."""
-        until_s = time.monotonic() + _PATIENCE_S
         try:
             if site not in self._open:
-                self._open[site] = open_any(conninfo, until_s=until_s)
-            return self._open[site].query(_SQL, [], until_s=until_s)[0][0]
+                self._open[site] = open_session(access, within_s=_PATIENCE_S)
+            return self._open[site].position()
         except ConnectionBroken:
             if site in self._open:
                 self._open.pop(site).close()

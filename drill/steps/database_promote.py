@@ -128,6 +128,7 @@ def _variables(params: DatabasePromoteParams, world: World) -> dict[str, Any]:
     position = world.ground.last_primary_lsn()
     return {
         "pg_primary_last_lsn": position,
+        "db_primary_last_position": position,
         "pg_max_lag_bytes": params.max_lag_bytes,
         "pg_accept_data_loss": params.accept_data_loss,
         "pg_promote_timeout_s": max(1, round(params.within)),

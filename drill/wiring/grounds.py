@@ -10,7 +10,7 @@ from drill.adapters.ground_described import DescribedGround
 from drill.adapters.levers import NamedLevers
 from drill.model.errors import PreflightFailed
 from drill.model.plan import Plan
-from drill.model.ports import Ground, Levers, Secrets
+from drill.model.ports import DatabaseAccess, Ground, Levers, Secrets
 from drill.settings import EnvironmentSecrets, Settings
 from drill.steps.base import registry
 from drill.wiring.posts import Post, channels_alone, live_carrier, no_post, open_post
@@ -33,7 +33,7 @@ def open_routed_grounds(settings: Settings, plan: Plan, *, drill: str) -> Ground
     """
     from drill.adapters.ansible import AnsibleRunner
 
-    sandbox = _running_sandbox(settings, plan)
+    sandbox = running_sandbox(settings, plan)
     secrets = EnvironmentSecrets(settings.secrets_file, sandbox.secrets if sandbox else {})
     watch = position_watch(settings, plan, secrets, drill=drill)
     ground = ground_of(settings, plan, secrets, watch=watch, sandbox=sandbox)
@@ -102,14 +102,15 @@ def position_watch(settings: Settings, plan: Plan, secrets: Secrets, *, drill: s
     kinds = registry()
     lost = {step.params.get("site") for step in plan.steps() if step.kind in kinds and kinds[step.kind].marks & {"outage", "fence"}}
 
-    def databases() -> Mapping[str, str]:
+    def databases() -> Mapping[str, DatabaseAccess]:
         ground = DescribedGround(plan.sites, project=settings.project, secrets=secrets, last_lsn=str)
-        return {site.id: ground.database(site.id).conninfo() for site in plan.sites if site.id in lost and site.options.get("database")}
+        return {site.id: ground.database(site.id) for site in plan.sites if site.id in lost and site.options.get("database")}
 
     return PositionWatch(databases, settings.place / "drills" / drill / "last-primary.json")
 
 
-def _running_sandbox(settings: Settings, plan: Plan) -> Sandbox | None:
+def running_sandbox(settings: Settings, plan: Plan) -> Sandbox | None:
+    """The sandbox, where part of the plan stands on it. Raises: PreflightFailed: it is not up (F041)."""
     if "sandbox" not in {*(site.provider for site in plan.sites), *(zone.provider for zone in plan.zones)}:
         return None
     from drill.sandbox.world import Sandbox

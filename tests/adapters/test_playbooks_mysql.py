@@ -61,6 +61,7 @@ def picture(pair: MyPair) -> list[str]:
         ("fence_mysql.yml", "primary"),
         ("switchover_mysql.yml", "standby"),
         ("position_mysql.yml", "primary"),
+        ("release_mysql.yml", "primary"),
     ],
 )
 def test_a_check_changes_nothing(intact: MyPair, playbook: str, site: str) -> None:
@@ -109,6 +110,20 @@ def test_a_replica_that_cannot_apply_all_it_received_is_not_promoted_and_receive
 
     assert result.failure.startswith("DB_STANDBY_NOT_READY its applier is stopped with 1 transactions to go")
     assert not takes_writes(pair.b)
+
+
+def test_a_fenced_primary_is_given_back_only_while_its_peer_takes_no_writes(pair: MyPair) -> None:
+    pair.a.do("fence")
+
+    runs = [play(pair, "release_mysql.yml", "primary") for _ in range(2)]
+    pair.a.sql("insert into shop.canary values (1)", "app")
+
+    assert [(run.failure, run.changed > 0) for run in runs] == [("", True), ("", False)]
+    assert wait_applied(pair.a, pair.b)
+    pair.a.do("fence")
+    pair.b.sql("stop slave; set global read_only = 0")
+    refused = play(pair, "release_mysql.yml", "primary")
+    assert (refused.failure.split(" ")[0], refused.changed) == ("DB_TWO_PRIMARIES", 0)
 
 
 def test_the_whole_circle_loses_no_acknowledged_row(pair: MyPair) -> None:

@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from drill.adapters.position_watch import PositionWatch
-from tests.adapters.pg_pair import Pair, binaries, copy_pair, make_template
+from drill.model.ports import DatabaseAccess
+from tests.adapters.fence_pairs import ENGINES, Two, started, template_of
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    bin_dir = binaries()[-1]
-    template = make_template(bin_dir)
-    made = copy_pair(template, bin_dir)
-    made.start()
+@pytest.fixture(scope="module", params=ENGINES)
+def pair(request: pytest.FixtureRequest) -> Iterator[Two]:
+    template = template_of(request.param)
+    made = started(request.param, template)
     yield made
     made.end()
     shutil.rmtree(template)
@@ -33,8 +32,14 @@ def _until(holds: Callable[[], bool], within_s: float = 20.0) -> bool:
     return True
 
 
-def test_a_standby_is_no_primary_and_a_server_that_is_down_says_nothing(pair: Pair, tmp_path: Path) -> None:
-    databases = {"standby": pair.b.conninfo, "gone": "host=127.0.0.1 port=1 user=drill dbname=postgres"}
+def _databases(pair: Two, *sites: str) -> Callable[[], dict[str, DatabaseAccess]]:
+    ground = pair.ground()
+    return lambda: {site: ground.database(site) for site in sites}
+
+
+def test_a_standby_is_no_primary_and_a_server_that_is_down_says_nothing(pair: Two, tmp_path: Path) -> None:
+    gone = pair.ground(port=1).database("primary")
+    databases = {**_databases(pair, "standby")(), "gone": gone}
     watch = PositionWatch(lambda: databases, tmp_path / "drill" / "last.json")
 
     watch.start()
@@ -43,29 +48,25 @@ def test_a_standby_is_no_primary_and_a_server_that_is_down_says_nothing(pair: Pa
     assert watch.last_lsn() == ""
 
 
-def test_the_last_position_outlives_the_primary_and_the_process(pair: Pair, tmp_path: Path) -> None:
-    watch = PositionWatch(lambda: {"primary": pair.a.conninfo}, tmp_path / "drill" / "last.json")
+def test_the_last_position_outlives_the_primary_and_the_process(pair: Two, tmp_path: Path) -> None:
+    watch = PositionWatch(_databases(pair, "primary"), tmp_path / "drill" / "last.json")
     watch.start()
     first = watch.last_lsn()
 
-    pair.a.sql("insert into canary values (1)")
-    written = pair.a.sql("select pg_current_wal_lsn()")
+    written = pair.primary.written()
 
     assert first
-    assert _until(lambda: _at(watch.last_lsn()) >= _at(written))
-    pair.a.do("stop")
+    assert _until(lambda: pair.reached(watch.last_lsn(), written))
+    pair.primary.stop()
     seen = watch.last_lsn()
     assert _until(lambda: PositionWatch(dict, tmp_path / "drill" / "last.json").last_lsn() == seen)
     watch.close()
 
 
-def test_before_the_watch_begins_the_primary_is_asked_and_nothing_is_written(pair: Pair, tmp_path: Path) -> None:
-    pair.a.do("start")
+def test_before_the_watch_begins_the_primary_is_asked_and_nothing_is_written(pair: Two, tmp_path: Path) -> None:
+    pair.primary.start()
 
-    assert _at(PositionWatch(lambda: {"primary": pair.a.conninfo}, tmp_path / "drill" / "last.json").last_lsn()) > 0
+    written = pair.primary.written()
+
+    assert pair.reached(PositionWatch(_databases(pair, "primary"), tmp_path / "drill" / "last.json").last_lsn(), written)
     assert list(tmp_path.iterdir()) == []
-
-
-def _at(lsn: str) -> int:
-    high, low = lsn.split("/")
-    return int(high, 16) << 32 | int(low, 16)

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 from moto import mock_aws
 
-from drill.adapters.fence_machines import ROLE, writable_rival
+from drill.adapters.database_sessions import writable_rival
+from drill.adapters.fence_machines import ROLE
 from drill.adapters.fence_managed import ManagedFence
 from drill.adapters.fence_playbook import PlaybookFence
 from drill.adapters.outage_aliyun import AliyunSite, aliyun_fence

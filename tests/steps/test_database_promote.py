@@ -42,6 +42,7 @@ def test_it_tells_the_playbook_the_limit_and_the_last_position_of_the_primary() 
             "inventory": FakeDatabaseGround().inventory("standby"),
             "variables": {
                 "pg_primary_last_lsn": "0/AB",
+                "db_primary_last_position": "0/AB",
                 "pg_max_lag_bytes": 1000,
                 "pg_accept_data_loss": False,
                 "pg_promote_timeout_s": 60,
