@@ -31,6 +31,7 @@ class _Listeners(Door):
     """
 
     doing = "StopListener"
+    spares: Sequence[str] = ("connections through load balancers that are open already: they may go on until they end",)
     product: ClassVar[str]
 
     def find(self) -> list[Part]:
@@ -81,7 +82,6 @@ class NetworkListeners(_Listeners):
 
     kind = "nlb-listener"
     product = "nlb"
-    spares: Sequence[str] = ("connections through network load balancers that are open already, until they end",)
 
 
 def _part(row: Mapping[str, Any], tags: Mapping[str, str]) -> Part | None:
