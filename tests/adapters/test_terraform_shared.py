@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
-import psutil
 import pytest
 from sqlalchemy import URL
 
 from drill.model.ports import Terraform, Workspace
 from drill.settings import Settings
 from drill.wiring.stores import open_terraform
+from tests.adapters.terraform_watch import Watch
 from tests.serving.place import Database, database
 
 PASSWORD = "sixty\\ways:to%say@it"
@@ -40,39 +37,6 @@ def guarded() -> Iterator[Database]:
         yield made
 
 
-class Watch:
-    """Looks at the environment and the command line of every process of ours while the block runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self.shown: list[str] = []
-        self.modes: set[int] = set()
-        self.terraforms = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(10)
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            self.modes |= {path.stat().st_mode & 0o777 for path in self._papers()}
-            for child in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error, OSError):
-                    texts = [*child.cmdline(), *child.environ().values()]
-                    self.terraforms += any("PG_CONN_STR" in name for name in child.environ())
-                    self.shown += [text for text in texts if "ways" in text]
-
-    def _papers(self) -> Iterator[Path]:
-        with suppress(OSError):
-            yield from (path for path in list(self._folder.rglob("*.paper")) if path.exists())
-
-
 def opened(made: Database, home: Path) -> Terraform:
     url = URL.create("postgresql", "keeper", PASSWORD, "127.0.0.1", made.server.port, "postgres", {"sslmode": "disable"})
     return open_terraform(Settings(home, home / "reports", home, url.render_as_string(hide_password=False), None))
@@ -91,15 +55,15 @@ def held(folder: Path) -> list[str]:
 def test_the_password_shows_in_no_process_and_stays_on_no_disk(guarded: Database, tmp_path: Path) -> None:
     terraform, where = opened(guarded, tmp_path), workspace(tmp_path / "module")
 
-    with Watch(tmp_path) as watch:
+    with Watch(tmp_path, ["ways"]) as watch:
         terraform.plan(where)
         terraform.apply(where, stopping=lambda: False, on_event=lambda _event: None)
         built = terraform.resources(where)
 
     assert built == ['terraform_data.app["b1"]', 'terraform_data.app["b2"]']
-    assert watch.terraforms > 0
-    assert watch.shown == []
-    assert watch.modes == {0o600}
+    assert "terraform" in watch.programs
+    assert watch.found == set()
+    assert set(watch.papers.values()) == {0o600}
     assert held(tmp_path) == []
 
 
@@ -119,8 +83,8 @@ def test_the_sandboxes_terraform_gets_no_key_of_a_cloud(guarded: Database, tmp_p
     settings = Settings(tmp_path, tmp_path / "reports", tmp_path, guarded.url, None)
     where = workspace(tmp_path / "module")
 
-    with Watch(tmp_path) as watch:
+    with Watch(tmp_path, ["ways"]) as watch:
         open_terraform(settings, clouds=False).plan(where)
 
-    assert watch.terraforms > 0
-    assert watch.shown == []
+    assert "terraform" in watch.programs
+    assert watch.found == set()
