@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.playbooks import PlaybookName, play
@@ -18,12 +19,25 @@ class AnsiblePlayParams(Params):
     playbook: PlaybookName = Field(description="A file in playbooks/, or in a folder below it.")
     site: str = Field(description="The site whose inventory the playbook gets; its server is in the group pg_target.")
     variables: dict[str, Any] = Field(default_factory=dict, description="Extra variables.")
+    undo_playbook: PlaybookName | None = Field(
+        default=None, description="What takes it back when the drill is aborted; it must do no harm where nothing was done yet."
+    )
+    undo_site: str | None = Field(
+        default=None, description="The site whose inventory that gets; else the same.", json_schema_extra={"refers": "site"}
+    )
+    undo_variables: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _undo_has_a_playbook(self) -> Self:
+        if self.undo_playbook is None and (self.undo_site is not None or self.undo_variables):
+            raise ValueError("expected undo_playbook beside undo_site and undo_variables")
+        return self
 
 
 class AnsiblePlay(Step[AnsiblePlayParams]):
     """Runs a playbook; each task becomes a fact, and what the playbook sets with `set_stats` its outputs.
 
-    The playbook must converge when it is run again: after a crash it is.
+    The playbook must converge when it is run again: after a crash it is. Without `undo_playbook` an abort leaves what it did.
     """
 
     kind = "ansible.play"
@@ -31,7 +45,15 @@ class AnsiblePlay(Step[AnsiblePlayParams]):
     title = ("Run a playbook", "执行 Ansible 剧本")
 
     def preview(self, params: AnsiblePlayParams, world: World) -> list[Effect]:
-        return [Effect(verb=Verb.UPDATE, target=f"{params.site}/{params.playbook}", detail=f"runs {params.playbook} on {params.site}")]
+        detail = f"runs {params.playbook} on {params.site}"
+        undo = "automatic" if params.undo_playbook else "none"
+        return [Effect(verb=Verb.UPDATE, target=f"{params.site}/{params.playbook}", detail=detail, undo=undo)]
 
     def run(self, params: AnsiblePlayParams, world: World, attempt: Attempt) -> Outputs:
+        if params.undo_playbook and attempt.registered_undo() is None:
+            way = {"playbook": params.undo_playbook, "site": params.undo_site or params.site, "variables": params.undo_variables}
+            attempt.register_undo(way)
         return play(params.playbook, params.site, world, attempt, params.variables)
+
+    def undo(self, params: AnsiblePlayParams, world: World, attempt: Attempt, undo: Mapping[str, Any]) -> None:
+        play(undo["playbook"], undo["site"], world, attempt, undo["variables"])

@@ -158,12 +158,12 @@ def _params(kind: Step[Any], filled: Mapping[str, Any]) -> Any:
 
 
 def _find_playbook(params: Any, world: RehearsedWorld) -> None:
-    """Look up the playbook that a step names, whichever kind it is. Raises: Fatal: there is none (A230)."""
-    named = getattr(params, "playbook", None)
-    if isinstance(named, str) and not holds_unknown(named):
-        world.ansible.play(
-            named, inventory={}, variables={}, check=True, timeout_s=_PATIENCE_S, stopping=lambda: False, on_task=lambda _: None
-        )
+    """Look up the playbooks that a step names, whichever kind it is. Raises: Fatal: there is none (A230)."""
+    for named in (getattr(params, name, None) for name in ("playbook", "undo_playbook")):
+        if isinstance(named, str) and not holds_unknown(named):
+            world.ansible.play(
+                named, inventory={}, variables={}, check=True, timeout_s=_PATIENCE_S, stopping=lambda: False, on_task=lambda _: None
+            )
 
 
 def _filled(value: Any, plan: Plan, step: PlannedStep, *, world: RehearsedWorld, outputs: Mapping[str, Outputs]) -> Any:

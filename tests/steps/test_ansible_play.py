@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from pydantic import ValidationError
 
 from drill.model.errors import Retryable
 from drill.model.ports import PlayResult, TaskEvent
@@ -51,3 +54,37 @@ def test_a_play_that_was_stopped_may_be_run_again() -> None:
         AnsiblePlay().run(PARAMS, world, FakeAttempt())
 
     assert caught.value.code == "A190"
+
+
+THERE = {"playbook": "switchover_postgres.yml", "site": "standby"}
+AND_BACK = AnsiblePlayParams(**THERE, undo_playbook="switchover_postgres.yml", undo_site="primary", undo_variables={"by": "drill"})
+
+
+def test_without_a_playbook_that_takes_it_back_nothing_does() -> None:
+    attempt = FakeAttempt()
+
+    AnsiblePlay().run(PARAMS, fake_world(ansible=FakeAnsible(PlayResult("successful", {}, 1, ())), ground=FakeDatabaseGround()), attempt)
+
+    assert attempt.undo is None
+    assert AnsiblePlay().preview(PARAMS, fake_world())[0].undo == "none"
+
+
+def test_what_takes_it_back_is_registered_before_it_runs_and_gets_its_own_site() -> None:
+    ansible = FakeAnsible(PlayResult("stopped", {}, 0, ()))
+    world, attempt = fake_world(ansible=ansible, ground=FakeDatabaseGround()), FakeAttempt()
+    with pytest.raises(Retryable):
+        AnsiblePlay().run(AND_BACK, world, attempt)
+    back = FakeAnsible(PlayResult("successful", {}, 1, ()))
+
+    AnsiblePlay().undo(AND_BACK, fake_world(ansible=back, ground=FakeDatabaseGround()), FakeAttempt(), attempt.undo or {})
+
+    (asked,) = back.asked
+    assert (asked["playbook"], asked["variables"]) == ("switchover_postgres.yml", {"by": "drill"})
+    assert asked["inventory"] == FakeDatabaseGround().inventory("primary")
+    assert AnsiblePlay().preview(AND_BACK, fake_world())[0].undo == "automatic"
+
+
+@pytest.mark.parametrize("half", [{"undo_site": "primary"}, {"undo_variables": {"by": "drill"}}])
+def test_half_a_way_back_is_refused(half: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="expected undo_playbook"):
+        AnsiblePlayParams(**THERE, **half)

@@ -130,9 +130,9 @@ def test_images_and_keys_of_the_lost_region_are_errors(tmp_path: Path) -> None:
 
 
 def test_the_queue_of_answers_in_the_lost_region_is_an_error_unless_answers_are_pushed(tmp_path: Path) -> None:
-    assert refused(fates(tmp_path, ACROSS)) == {"SMS queue"}
+    assert refused(fates(tmp_path, ACROSS, "messages.sms.inbound=queue")) == {"SMS queue"}
     assert refused(fates(tmp_path, ACROSS, "messages.sms.inbound=push")) == set()
-    assert refused(fates(tmp_path, WITHIN_AWS)) == set()
+    assert refused(fates(tmp_path, WITHIN_AWS, "messages.sms.inbound=queue")) == set()
 
 
 def test_the_queue_of_answers_from_abroad_is_sought_behind_its_secret(tmp_path: Path) -> None:
@@ -148,10 +148,17 @@ def test_the_queue_of_answers_from_abroad_is_sought_behind_its_secret(tmp_path: 
 def test_an_api_of_names_in_the_lost_region_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zone = "zones.example.com={provider: alidns}"
 
-    assert refused(fates(tmp_path, ACROSS, zone)) == {"SMS queue", "names of example.com"}
+    assert refused(fates(tmp_path, ACROSS, zone)) == {"names of example.com"}
+    assert refused(fates(tmp_path, ACROSS, "zones.example.com={provider: gtm, region: cn-hangzhou}")) == {"names of example.com"}
+    assert refused(fates(tmp_path, ACROSS, "zones.example.com={provider: alidns, region: cn-shanghai}")) == set()
 
     monkeypatch.setenv("ALIBABA_ENDPOINT_ALIDNS", "https://alidns.ap-southeast-1.aliyuncs.com")
-    assert refused(fates(tmp_path, ACROSS, zone)) == {"SMS queue"}
+    assert refused(fates(tmp_path, ACROSS, zone)) == set()
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_shipped_scenario_needs_what_it_takes_away(tmp_path: Path, path: Path) -> None:
+    assert refused(fates(tmp_path, path.stem, machine=Place("aws", "eu-west-1"))) == set()
 
 
 def test_the_control_plane_of_route_53_goes_with_its_one_region(tmp_path: Path) -> None:
