@@ -32,6 +32,11 @@ class MemoryJournal:
             self._changed.notify_all()
             return [keys[draft.key] for draft in drafts]
 
+    def append_unless(self, drill: str, drafts: Sequence[Draft], *, over: frozenset[Kind]) -> list[Fact] | None:
+        """As `append`; nothing is stored, and None returned, when the drill holds a fact of these kinds by then."""
+        with self._changed:
+            return None if any(fact.kind in over for fact in self._facts.get(drill, [])) else self.append(drill, drafts)
+
     def read(self, drill: str, *, after: int = 0, kinds: frozenset[Kind] | None = None) -> list[Fact]:
         with self._changed:
             return [fact for fact in self._facts.get(drill, [])[after:] if kinds is None or fact.kind in kinds]

@@ -48,7 +48,12 @@ class SqlJournal:
             connection.commit()
 
     def append(self, drill: str, drafts: Sequence[Draft], *, token: int | None = None) -> list[Fact]:
-        return self._persistently(lambda: self._append(drill, drafts, token)) if drafts else []
+        stored: list[Fact] | None = self._persistently(lambda: self._append(drill, drafts, token)) if drafts else []
+        return stored or []
+
+    def append_unless(self, drill: str, drafts: Sequence[Draft], *, over: frozenset[Kind]) -> list[Fact] | None:
+        """As `append`; nothing is stored, and None returned, when the drill holds a fact of these kinds by then."""
+        return self._persistently(lambda: self._append(drill, drafts, None, over)) if drafts else []
 
     def shut(self) -> None:
         """Take no more facts from this process, which is about to end: whoever writes waits for that end.
@@ -57,11 +62,13 @@ class SqlJournal:
         """
         self._shut.set()
 
-    def _append(self, drill: str, drafts: Sequence[Draft], token: int | None) -> list[Fact]:
+    def _append(self, drill: str, drafts: Sequence[Draft], token: int | None, over: frozenset[Kind] = frozenset()) -> list[Fact] | None:
         while self._shut.is_set():
             time.sleep(1.0)
         with self._write() as connection:
             seq, digest = self._head(connection, drill, token)
+            if over and self._holds(connection, drill, over):
+                return None
             stored = self._stored(connection, drill, [draft.key for draft in drafts])
             out, fresh = [], []
             for draft in drafts:
@@ -85,6 +92,11 @@ class SqlJournal:
         if token is not None and token < row.token:
             raise stale(drill, present=row.token, ours=token)
         return row.seq, row.digest
+
+    @staticmethod
+    def _holds(connection: sa.Connection, drill: str, kinds: frozenset[Kind]) -> bool:
+        query = sa.select(facts.c.seq).where(facts.c.drill == drill, facts.c.kind.in_(sorted(kinds))).limit(1)
+        return connection.execute(query).first() is not None
 
     @staticmethod
     def _stored(connection: sa.Connection, drill: str, keys: Sequence[str]) -> dict[str, Fact]:

@@ -59,6 +59,18 @@ def test_the_same_key_twice_in_one_call_is_one_fact(journal: AnyJournal) -> None
     assert len(journal.read("d")) == 1
 
 
+def test_what_must_not_follow_the_last_fact_is_not_stored_after_it(journal: AnyJournal) -> None:
+    over = frozenset({Kind.STEP_SKIPPED})
+    before = journal.append_unless("d", [draft("1")], over=over)
+    journal.append("d", [Draft(Kind.STEP_SKIPPED, "engine", "end", {"phase": "a", "step": "a.b", "reason": ""}, draft("x").at, 1.5, "b-1")])
+
+    after = journal.append_unless("d", [draft("2")], over=over)
+
+    assert [fact.key for fact in before or []] == ["1"]
+    assert after is None
+    assert [fact.key for fact in journal.read("d")] == ["1", "end"]
+
+
 def test_drills_do_not_mix(journal: AnyJournal) -> None:
     journal.append("one", [draft("k")])
     journal.append("two", [draft("k")])
