@@ -63,6 +63,10 @@ class MysqlConnection:
         except ValueError as error:
             raise MysqlBroken(f"it does not speak as MySQL does: {error}") from error
 
+    def wait(self, within_s: float) -> None:
+        """From here on each answer may take that long."""
+        self._driver._read_timeout = self._driver._write_timeout = max(_LEAST_S, within_s)  # noqa: SLF001 - no other way once it is open
+
     def close(self) -> None:
         """Drop the connection at once, answered or not."""
         self._driver._force_close()  # noqa: SLF001 - `close` would first say goodbye to a server that may be frozen

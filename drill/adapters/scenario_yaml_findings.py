@@ -106,7 +106,8 @@ def _problem(row: Any, prefix: Path, document: Document, keys: _Keys) -> Problem
 
 def _holds_secret(at: Path) -> bool:
     """Whether a reference belongs here: what stands in its place may be the secret, and is not repeated."""
-    return at in (("canary", "postgres"), ("messages", "sms", "sign")) or (at[:1] == ("contacts",) and at[2:3] in (("sms",), ("email",)))
+    known = (("canary", "postgres"), ("canary", "mysql"), ("messages", "sms", "sign"))
+    return at in known or (at[:1] == ("contacts",) and at[2:3] in (("sms",), ("email",)))
 
 
 def _say(row: Any) -> tuple[str, str]:

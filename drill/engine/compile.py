@@ -25,7 +25,7 @@ from drill.model.plan import (
     Text,
 )
 from drill.model.problem import Problem, did_you_mean
-from drill.model.scenario import AcknowledgeForm, PhaseForm, Scenario, StepForm
+from drill.model.scenario import AcknowledgeForm, CanaryForm, PhaseForm, Scenario, StepForm
 from drill.model.scenario_guards import GuardForm
 from drill.steps.base import Step
 
@@ -81,13 +81,17 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
             Probe(id=name, every_s=row.every, timeout_s=row.timeout, **row.model_dump(exclude={"every", "timeout"}))
             for name, row in scenario.probes.items()
         ),
-        "canary": Canary(postgres=scenario.canary.postgres, every_s=scenario.canary.every) if scenario.canary else None,
+        "canary": _canary(scenario.canary) if scenario.canary else None,
         "guards": tuple(_guard(name, row) for name, row in scenario.guards.items()),
         "vantage_points": tuple(row.point(name, user_probes) for name, row in scenario.vantage_points.items()),
         "contacts": tuple(Contact(id=name, **row.model_dump(exclude={"rota"})) for name, row in scenario.contacts.items()),
         "messages": scenario.messages.messages(),
         "limits": Limits(max_changes=limits.max_changes, allow=limits.allow, freeze=limits.freeze, dead_man_s=limits.dead_man),
     }
+
+
+def _canary(form: CanaryForm) -> Canary:
+    return Canary(postgres=form.postgres or "", mysql=form.mysql or "", every_s=form.every)
 
 
 def _guard(name: str, form: GuardForm) -> Guard:

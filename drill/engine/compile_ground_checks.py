@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from drill.engine.compile_outline import Outline, StepOutline, mapping
-from drill.model.ports import Engine
+from drill.model.ports_ground import PORTS, Engine
 from drill.model.problem import Problem, did_you_mean
 from drill.model.scenario_sites import CLOUDS, SiteProvider
 from drill.steps.base import Step
@@ -39,7 +39,7 @@ def ground_problems(data: Mapping[str, Any], seen: Outline, kinds: Mapping[str, 
                 what = f"'{step.id}' takes something away, so its recovery has to be judged."
                 yield Problem(("objectives", "rto_binds"), "S047", what, "Write user or accepted, or drop the step.")
                 break
-    yield from _engine_problems(written, seen, kinds)
+    yield from _engine_problems(written, seen, kinds, mapping(data.get("canary")))
     touched = {str(step.params.get("site")): step.id for step in seen.steps() if step.kind in kinds and kinds[step.kind].marks & _TOUCHING}
     for name, step_id in touched.items():
         site = written.get(name, {})
@@ -50,13 +50,20 @@ def ground_problems(data: Mapping[str, Any], seen: Outline, kinds: Mapping[str, 
             )
 
 
-def _engine_problems(sites: Mapping[str, Mapping[str, Any]], seen: Outline, kinds: Mapping[str, Step[Any]]) -> Iterator[Problem]:
-    """Steps that take the database of a site for one of another engine."""
+def _engine_problems(
+    sites: Mapping[str, Mapping[str, Any]], seen: Outline, kinds: Mapping[str, Step[Any]], canary: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Steps and a canary that take the database of a site for one of another engine."""
     engines = {name: site["database"].get("engine", "postgres") for name, site in sites.items() if mapping(site.get("database"))}
+    engines |= {name: "postgres" for name, site in sites.items() if site.get("provider") == "sandbox"}
     for step in seen.steps():
         engine = engines.get(str(step.params.get("site")))
         if engine is None:
             continue
+        wrong = next((other for other in PORTS if other in canary and other != engine), "")
+        if wrong and step.kind in kinds and kinds[step.kind].marks & {"promote"}:
+            what = f"the canary writes to {wrong}, and the database of '{step.params['site']}' that '{step.id}' promotes is {engine}."
+            yield Problem(("canary", wrong), "S050", what, f"Write canary: {{{engine}: secret:NAME}}.", on_key=True)
         playbook, written = _playbook(step, kinds)
         for end, meant in _PLAYED.items():
             if playbook.endswith(end) and meant != engine:

@@ -65,7 +65,19 @@ class Guard(_Frozen):
 
 
 class Canary(_Frozen):
-    """Numbered, acknowledged writes. `postgres` is a secret reference to a connection string."""
+    """Numbered, acknowledged writes. Either of `postgres` and `mysql` is a secret reference to a connection string."""
 
-    postgres: str
+    postgres: str = ""
+    mysql: str = ""
     every_s: float = 0.1
+
+    @property
+    def secret(self) -> str:
+        """The reference."""
+        return self.postgres or self.mysql
+
+    @model_serializer(mode="wrap")
+    def _without_the_other_engine(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans of older releases keep their digest."""
+        row: dict[str, Any] = write(self)
+        return {name: value for name, value in row.items() if value != ""}

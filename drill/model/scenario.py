@@ -62,10 +62,17 @@ class ProbeForm(Form):
 
 
 class CanaryForm(Form):
-    """Numbered, acknowledged writes to the database."""
+    """Numbered, acknowledged writes to the database: exactly one of `postgres` and `mysql`."""
 
-    postgres: Secret
+    postgres: Secret | None = Field(default=None, description="A connection string of libpq; it may name both sites' hosts.")
+    mysql: Secret | None = Field(default=None, description="mysql://user:password@host,host/name")
     every: Span = 0.1
+
+    @model_validator(mode="after")
+    def _writes_to_one_engine(self) -> CanaryForm:
+        if (self.postgres is None) == (self.mysql is None):
+            raise ValueError("expected exactly one of: postgres, mysql")
+        return self
 
 
 class LimitsForm(Form):

@@ -7,7 +7,10 @@ import sys
 import time
 
 from drill.engine.alarms import OBSERVER
+from drill.engine.observe_canary import CanaryWriter
 from drill.engine.observe_process import ObserverProcess, observer_in
+from drill.model.plan import Canary
+from drill.model.ports import Secrets
 from drill.settings import Settings, child_environment, handed_down
 from drill.wiring.records import Records
 from drill.wiring.silence import Silence
@@ -60,14 +63,13 @@ class DrillObserver:
 
 def observe(records: Records, drill: str) -> None:
     """The body of the observer's process. Raises: DrillError: another observer watches this drill."""
-    from drill.adapters.canary_postgres import PostgresCanary
     from drill.engine.observe import Instruments, Observer
     from drill.wiring.guarding import guards_of
     from drill.wiring.worlds import open_grounds
 
     plan = records.plan(drill)
     grounds = open_grounds(records.settings, plan, drill=drill, say=lambda _text: None)
-    canary = PostgresCanary(grounds.secrets.get(plan.canary.postgres), drill) if plan.canary else None
+    canary = _canary(plan.canary, grounds.secrets, drill) if plan.canary else None
     Observer(
         drill,
         plan,
@@ -76,3 +78,15 @@ def observe(records: Records, drill: str) -> None:
         instruments=Instruments(grounds.probes, canary, guards_of(grounds)),
         folder=records.settings.drill_dir(drill),
     ).run()
+
+
+def _canary(canary: Canary, secrets: Secrets, drill: str) -> CanaryWriter:
+    """The canary of the plan's engine. Raises: PreflightFailed: its connection string is not set (F010), or is none (F067)."""
+    text = secrets.get(canary.secret)
+    if canary.mysql:
+        from drill.adapters.canary_mysql import MysqlCanary
+
+        return MysqlCanary(text, drill)
+    from drill.adapters.canary_postgres import PostgresCanary
+
+    return PostgresCanary(text, drill)

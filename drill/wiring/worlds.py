@@ -79,10 +79,15 @@ class Grounds:
 
     def canary_ranges(self, drill: str) -> Callable[[str, int], Sequence[tuple[int, int]]]:
         """Reads back which canary rows of the drill a site holds."""
-        from drill.adapters.canary_postgres import found_ranges
+        from drill.adapters import canary_mysql, canary_postgres
 
         def read(site: str, up_to: int) -> list[tuple[int, int]]:
-            return [(first, last) for first, last in found_ranges(self.world.ground.database(site).conninfo(), drill, up_to)]
+            access = self.world.ground.database(site)
+            if access.engine == "mysql":
+                found = canary_mysql.found_ranges(access, drill, up_to)
+            else:
+                found = canary_postgres.found_ranges(access.conninfo(), drill, up_to)
+            return [(first, last) for first, last in found]
 
         return read
 

@@ -84,10 +84,10 @@ def of(engine: str | None) -> dict[str, Any]:
     return {"provider": "hosts", "region": "dc-2", "database": database}
 
 
-def problems(step: dict[str, Any], engine: str | None) -> list[tuple[str, str]]:
+def problems(step: dict[str, Any], engine: str | None, **keys: Any) -> list[tuple[str, str]]:
     sites = {"primary": {**of(None), "region": "dc-1"}, "standby": of(engine)}
     phases = {"data": {"acknowledge": "none", "steps": {"fence": {"fence": {"site": "primary"}}, "it": {**step, "after": ["fence"]}}}}
-    return codes(sites=sites, phases=phases)
+    return codes(sites=sites, phases=phases, **keys)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,31 @@ def test_a_replica_of_another_engine_is_none() -> None:
 
     assert [code for code, _ in problems(step, "mysql")] == ["S050"]
     assert problems(step, "postgres") == []
+
+
+@pytest.mark.parametrize(("engine", "canary"), [("mysql", "postgres"), (None, "mysql"), ("mysql", "mysql"), (None, "postgres")])
+def test_a_canary_writes_to_the_engine_that_is_promoted(engine: str | None, canary: str) -> None:
+    playbook = f"promote_{engine or 'postgres'}.yml"
+
+    seen = problems({"database.promote": {"site": "standby", "playbook": playbook}}, engine, canary={canary: "secret:DSN"})
+
+    right = engine or "postgres"
+    assert seen == ([] if canary == right else [("S050", f"Write canary: {{{right}: secret:NAME}}.")])
+
+
+@pytest.mark.parametrize("canary", [{}, {"postgres": "secret:A", "mysql": "secret:B"}])
+def test_a_canary_has_exactly_one_engine(canary: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="exactly one of: postgres, mysql"):
+        plan(canary=canary)
+
+
+def test_a_canary_keeps_the_digest_it_had_and_names_its_secret() -> None:
+    old, new = (plan(canary={engine: "secret:DSN"}).canary for engine in ("postgres", "mysql"))
+
+    assert (old, new) != (None, None)
+    assert [canary.secret for canary in (old, new) if canary] == ["secret:DSN"] * 2
+    assert old is not None
+    assert old.model_dump(mode="json") == {"postgres": "secret:DSN", "every_s": 0.1}
 
 
 def test_an_engine_nobody_knows_is_refused_and_a_port_is_as_the_engine_has_it() -> None:
