@@ -102,7 +102,7 @@ def test_a_frozen_primary_costs_one_deadline_and_rows_go_on_where_the_standby_wa
         first = write_until_acknowledged(canary, 1)
         freeze(pair.a)
         start_s = time.monotonic()
-        frozen_row = write(canary, first + 1, within_s=0.3)
+        frozen_row = write(canary, first + 1, within_s=1.0)
         frozen_took_s = time.monotonic() - start_s
         without_primary = [write(canary, first + 2), write(canary, first + 3)]
         pg_control.tool(pair.b.bin_dir, "pg_ctl", "-D", str(pair.b.data), "promote", "-w")
@@ -113,8 +113,8 @@ def test_a_frozen_primary_costs_one_deadline_and_rows_go_on_where_the_standby_wa
         found = found_ranges(pair.b.conninfo, "frozen", after)
 
     assert (frozen_row, without_primary) == (False, [False, False])
-    assert frozen_took_s < 0.6
-    assert resumed_s < 1.0
+    assert frozen_took_s < 2.0
+    assert resumed_s < 5.0
     assert found == [[first, first], [after, after]]
 
 
@@ -128,7 +128,7 @@ def test_reading_back_from_a_frozen_site_fails_in_time_instead_of_hanging(pair: 
         thaw(pair.a)
 
     assert failed.value.code == "A163"
-    assert time.monotonic() - start_s < 1.0
+    assert time.monotonic() - start_s < 5.0
 
 
 def test_a_restart_of_the_only_server_loses_a_few_rows_and_no_acknowledged_one(pair: Pair) -> None:
@@ -153,7 +153,7 @@ def test_a_server_that_refuses_is_told_without_the_password_and_within_the_limit
     canary.close()
 
     assert not acknowledged
-    assert took_s < 1.0
+    assert took_s < 3.0
     assert "refused" in canary.last_error
     assert "geheim" not in canary.last_error
 

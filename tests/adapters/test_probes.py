@@ -123,7 +123,7 @@ def test_the_deadline_is_hard_for_a_slow_server(handler: Handler) -> None:
         took_s = time.monotonic() - sample.sent_s
 
     assert (sample.ok, sample.error, sample.received_s) == (False, "deadline", None)
-    assert 0.19 < took_s < 1.0
+    assert 0.19 < took_s < 1.4
 
 
 def test_the_deadline_is_hard_for_a_frozen_server_that_still_takes_connections() -> None:
@@ -166,7 +166,7 @@ def test_a_frozen_server_does_not_hold_up_the_other_samples() -> None:
     with frozen() as port, serving(say(OK)) as server:
         both = Probes(
             {
-                "dead": Probe(id="dead", http=f"http://127.0.0.1:{port}/", timeout_s=0.4),
+                "dead": Probe(id="dead", http=f"http://127.0.0.1:{port}/", timeout_s=1.5),
                 "well": Probe(id="well", http=f"http://127.0.0.1:{server.port}/"),
             },
             None,
@@ -182,8 +182,8 @@ def test_a_frozen_server_does_not_hold_up_the_other_samples() -> None:
 
     assert [sample.error for sample in samples] == ["deadline"] * 20 + [""]
     assert samples[-1].received_s is not None
-    assert samples[-1].received_s - start_s < 0.4
-    assert took_s < 1.2
+    assert samples[-1].received_s - start_s < 1.5
+    assert took_s < 6  # one after the other would be 30 s
 
 
 def test_a_sample_costs_less_than_three_milliseconds_of_processor_time() -> None:

@@ -58,8 +58,8 @@ def test_a_stop_in_the_middle_leaves_no_process_and_the_next_plan_goes_on(place:
     took_s = time.monotonic() - begun_s
 
     assert caught.value.code == "A141"
-    assert took_s < 5
-    assert eventually(lambda: place.marked() == [], within_s=2.0)  # killed, and gone as soon as the kernel has had its turn
+    assert took_s < 30  # its control would take a minute
+    assert eventually(lambda: place.marked() == [], within_s=20.0)  # killed, and gone as soon as the kernel has had its turn
     assert (place.instances(), len(place.cli.resources(slow))) == ({}, 2)
 
     place.build(place.sandbox())

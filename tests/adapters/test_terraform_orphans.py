@@ -62,12 +62,12 @@ def test_a_dead_engines_terraform_is_interrupted_first_and_killed_only_when_it_s
     willing, stubborn = sleepers("m1"), sleepers("m1", stubborn=True)
 
     record(tmp_path, willing.pid, DEAD)
-    killed_willing = RunRecord(tmp_path).end("m1", grace_s=5.0)
+    killed_willing = RunRecord(tmp_path).end("m1", grace_s=20.0)
     record(tmp_path, stubborn.pid, DEAD)
     killed_stubborn = RunRecord(tmp_path).end("m1", grace_s=0.1)
 
     assert (killed_willing, killed_stubborn) == (0, 1)
-    assert (willing.wait(5), stubborn.wait(5)) == (-signal.SIGINT, -signal.SIGKILL)
+    assert (willing.wait(20), stubborn.wait(20)) == (-signal.SIGINT, -signal.SIGKILL)
     assert not (tmp_path / "running.json").exists()
 
 

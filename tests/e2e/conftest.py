@@ -26,6 +26,6 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     try:
         yield place
         if not request.node.stash.get(_FAILED, False):
-            assert eventually(lambda: not place.remains(), within_s=3), place.remains()
+            assert eventually(lambda: not place.remains(), within_s=15), place.remains()
     finally:
         place.clear()

@@ -107,7 +107,7 @@ def test_sandbox_down_after_a_killed_engine_leaves_nothing(place: Place) -> None
     down = place.drill("sandbox", "down")
 
     assert down.returncode == 0, down.stderr
-    assert eventually(lambda: not place.remains(), within_s=3), place.remains()
+    assert eventually(lambda: not place.remains(), within_s=15), place.remains()
 
 
 def test_ctrl_c_aborts_in_order_and_gives_everything_back(place: Place) -> None:
@@ -139,7 +139,7 @@ def test_ctrl_c_twice_stops_at_once_with_130_and_resume_and_proceed_end_the_dril
     time.sleep(0.3)  # two signals at once arrive as one
     engine.interrupt()
 
-    assert engine.ended(within_s=10) == 130
+    assert engine.ended(within_s=30) == 130
     assert not _tools_in(place)
     resumed = place.start("resume", "twice")
     assert resumed.ended() == 5, resumed.refusal

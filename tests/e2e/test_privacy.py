@@ -211,7 +211,7 @@ def test_the_failures_were_real_and_were_told(story: Story) -> None:
 
 def test_the_sandbox_of_the_drill_is_taken_down(story: Story) -> None:
     assert story.place.drill("sandbox", "down").returncode == 0
-    assert eventually(lambda: not story.place.remains(), within_s=5), story.place.remains()
+    assert eventually(lambda: not story.place.remains(), within_s=15), story.place.remains()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def struck(place: Place, engine: Engine, name: str, number: signal.Signals, code
     for code, count in zip(codes, told, strict=True):
         assert eventually(lambda: len(engine.told("FindingRaised", code=code)) > count, within_s=30), (code, engine.facts[-3:])  # noqa: B023
     assert holder(place, name) != before
-    assert eventually(lambda: not psutil.pid_exists(before), within_s=5)
+    assert eventually(lambda: not psutil.pid_exists(before), within_s=20)
 
 
 def test_watchers_that_die_or_stand_still_are_replaced_and_the_drill_goes_on(place: Place) -> None:

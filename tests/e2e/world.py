@@ -77,7 +77,7 @@ def awake(place: Place) -> int:
     frozen = [one for one in place.processes() if one.status() == psutil.STATUS_STOPPED]
     for process in frozen:
         os.kill(process.pid, signal.SIGCONT)
-    assert eventually(lambda: all(not one.is_running() or one.status() != psutil.STATUS_STOPPED for one in frozen), within_s=5)
+    assert eventually(lambda: all(not one.is_running() or one.status() != psutil.STATUS_STOPPED for one in frozen), within_s=15)
     return len(frozen)
 
 

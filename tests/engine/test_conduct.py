@@ -160,7 +160,7 @@ def test_a_gate_that_does_not_block_is_still_joined_before_the_decision() -> Non
 
     class Patient(ScriptedCrew):
         def hold_gate(self, gate: Gate) -> Result:
-            assert released.wait(5), "the next phase never ran beside the open gate"
+            assert released.wait(20), "the next phase never ran beside the open gate"
             return super().hold_gate(gate)
 
         def run_step(self, step: PlannedStep) -> Result:

@@ -58,7 +58,7 @@ def test_an_answer_is_let_go_only_after_it_is_stored() -> None:
     source.put(NUMBERS["LEAD_PHONE"], f"1 {drill.code('a', 'lead')}")
 
     with Clerk(drill, source) as desk:
-        assert desk.ticked.wait(5)
+        assert desk.ticked.wait(20)
 
     assert stored_before_done == [True]
     assert confirmed(drill) == ("lead",)
@@ -80,7 +80,7 @@ def test_a_silent_provider_is_trouble_to_report_and_not_the_end_of_listening() -
     source.put(NUMBERS["LEAD_PHONE"], f"1 {drill.code('a', 'lead')}")
 
     with Clerk(drill, source) as desk:
-        assert desk.ticked.wait(5)
+        assert desk.ticked.wait(20)
 
     assert [error.code for error in desk.troubles] == ["A170"]
     assert confirmed(drill) == ("lead",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -79,17 +80,17 @@ def test_a_frozen_server_yields_failed_samples_and_not_a_gap(service: Service, t
     with watching(plan_of([probe(service.port)]), tmp_path) as watched:
         watched.wait(lambda: len(watched.samples("checkout")) > 5)
         frozen_s = service.freeze()
-        time.sleep(1.0)
+        watched.wait(lambda: len([row for row in watched.samples("checkout") if row["error"] == "deadline"]) >= 20)
         service.thaw()
         thawed_s = time.monotonic()
         watched.wait(lambda: watched.samples("checkout")[-1]["sent_s"] > thawed_s + 0.3)
         samples = watched.samples("checkout")
 
     during = [row for row in samples if frozen_s + 0.05 < row["due_s"] < thawed_s - 0.45]
-    assert len(during) >= 8  # a closed loop would have sent two
+    assert len(during) >= 12
     assert {(row["ok"], row["error"], row["received_s"]) for row in during} == {(False, "deadline", None)}
-    dues = [row["due_s"] for row in samples]
-    assert max(later - earlier for earlier, later in pairwise(dues)) < 0.4
+    gaps = [later["due_s"] - earlier["due_s"] for earlier, later in pairwise(during)]
+    assert statistics.median(gaps) < 0.2  # a closed loop would send one in each 0.4 s
     assert samples[0]["ok"]
     assert samples[-1]["ok"]
     assert all(row["sent_s"] >= row["due_s"] and row["user_view"] for row in samples)
@@ -202,7 +203,7 @@ def test_the_end_of_the_drill_ends_the_observer(tmp_path: Path) -> None:
     watched.wait(lambda: watched.samples("checkout"))
 
     watched.say(Kind.DRILL_FINISHED, outcome="finished", exit_code=0, left=[])
-    watched.thread.join(3)
+    watched.thread.join(20)
 
     assert not watched.thread.is_alive()
 
@@ -211,7 +212,7 @@ def test_nothing_follows_the_last_fact_of_a_drill(tmp_path: Path) -> None:
     with watching(plan_of([probe(closed_port())]), tmp_path) as watched:
         watched.wait(lambda: watched.samples("checkout"))
         finished = watched.say(Kind.DRILL_FINISHED, outcome="finished", exit_code=0, left=[])
-        watched.thread.join(3)
+        watched.thread.join(20)
 
     later = watched.journal.read(DRILL, after=finished.seq)
     assert len(later) <= 6  # what was on its way: one batch at most
@@ -225,7 +226,7 @@ def test_an_observer_measures_on_through_a_hold_but_not_after_the_end(tmp_path: 
     finished = watched.say(Kind.DRILL_FINISHED, outcome="held", exit_code=5, left=[])
 
     with watching(plan_of([probe(closed_port())]), tmp_path, journal=watched.journal) as last:
-        last.thread.join(3)
+        last.thread.join(20)
 
     assert watched.journal.read(DRILL, after=finished.seq) == []
 
@@ -237,7 +238,7 @@ def test_an_observer_whose_engine_has_been_gone_too_long_ends(tmp_path: Path) ->
     watched.say(Kind.ENGINE_STARTED, pid=gone.pid, host=platform.node(), version="0")
 
     watched.thread.start()
-    watched.thread.join(5)
+    watched.thread.join(20)
 
     assert not watched.thread.is_alive()
     assert watched.samples("checkout")

@@ -93,7 +93,7 @@ def test_ready_says_where_it_answers_and_sigterm_leaves_nothing(tmp_path: Path) 
 
     assert (ready["dns"], ready["api"], ready["zone_id"]) == (f"127.0.0.1:{process.dns[1]}", process.api, process.zone_id)
     assert code == 0
-    assert time.monotonic() - started_s < 2.0
+    assert time.monotonic() - started_s < 8.0
     assert list(tmp_path.iterdir()) == []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(process.dns)

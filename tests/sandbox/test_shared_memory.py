@@ -48,7 +48,7 @@ def test_a_sandbox_that_is_gone_has_no_shared_memory(sandbox: Sandbox, killed: b
     else:
         sandbox.down()
 
-    assert eventually(lambda: before.remains() == [], within_s=5.0), before.remains()
+    assert eventually(lambda: before.remains() == [], within_s=20.0), before.remains()
     assert eventually(lambda: not segments & {row[1] for row in _rows()}), "segments are left"
 
 

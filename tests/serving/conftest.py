@@ -26,7 +26,7 @@ def fleet(shared: Database) -> Iterator[Fleet]:
         yield fleet
         for servant in fleet.servants:
             servant.end()
-        assert eventually(lambda: not place.remains(), within_s=5), place.remains()
+        assert eventually(lambda: not place.remains(), within_s=15), place.remains()
     finally:
         fleet.clear()
         place.clear()
