@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from drill.adapters.dns_route53_client import client_errors, no_page_for_an_answer
+from drill.adapters.aws_answers import client_errors, no_page_for_an_answer
 from drill.adapters.lever_pull import Held, pull
 from drill.model.errors import Fatal, InDoubt, Retryable
 from drill.model.ports import NameFacts, Steering

@@ -79,6 +79,8 @@ class AlidnsCalls:
             raise _Refused(action, *refusal_of(error)) from error
         if answer.get("Code"):  # the SDK takes an answer with HTTP 200 for a success, whatever it says
             raise _Refused(action, 200, str(answer["Code"]), str(answer.get("Message", ""))) from None
+        if "RequestId" not in answer:  # every answer of the service has one: this is somebody else's
+            raise _Refused(action, 0, "no-answer", "")
         return answer
 
     def _send(self, action: str, query: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
+from drill.adapters.aws_answers import client_errors, no_page_for_an_answer
 from drill.adapters.dns_route53_errors import translate
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_FAULTS: Final = 300
-"""From here on an HTTP status is no success: the client reads an error out of it."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +41,6 @@ def open_route53(account: Route53Account) -> Any:
     return no_page_for_an_answer(session.client("route53", endpoint_url=account.endpoint, config=config))
 
 
-def no_page_for_an_answer(client: Any) -> Any:
-    """The client, which from now on takes nothing for an answer that says nothing of what the service always says: a proxy's page."""
-    client.meta.events.register("after-call", _refuse_page)
-    return client
-
-
-def client_errors() -> tuple[type[Exception], ...]:
-    """Whatever a client of AWS raises: of the last of them its own families know nothing."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
-    return BotoCoreError, ClientError, ResponseParserError
-
-
 @contextmanager
 def no_vendor_error(doing: str) -> Iterator[None]:
     """Translate whatever the client raises; `doing` completes "Route 53 cannot …"."""
@@ -63,11 +48,3 @@ def no_vendor_error(doing: str) -> Iterator[None]:
         yield
     except client_errors() as error:
         raise translate(error, doing) from error
-
-
-def _refuse_page(http_response: Any, parsed: Mapping[str, Any], model: Any, **_more: Any) -> None:
-    from botocore.parsers import ResponseParserError
-
-    promised = model.output_shape.required_members if model.output_shape is not None else ()
-    if promised and http_response.status_code < _FAULTS and not any(name in parsed for name in promised):
-        raise ResponseParserError(f"the answer to {model.name} has none of {', '.join(promised)}")

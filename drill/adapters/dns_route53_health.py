@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drill.adapters.dns_route53_client import Route53Account, client_errors, no_vendor_error, open_route53
+from drill.adapters.aws_answers import client_errors
+from drill.adapters.dns_route53_client import Route53Account, no_vendor_error, open_route53
 from drill.adapters.dns_route53_errors import may_have_worked, service_code
 from drill.adapters.lever_pull import Held, pull
 from drill.model.errors import Fatal, InDoubt, StepError

@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import Final
 
 from drill.adapters.sms_aliyun_sdk import is_loopback
@@ -28,7 +29,7 @@ def ahead_of_s(url: str) -> float:
             date = answer.headers.get("Date")
     except urllib.error.HTTPError as refused:
         date = refused.headers.get("Date")
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise Retryable(f"{host} does not say what time it is: {error}.", code="A124", fix="See whether it can be reached.") from error
     between_s = (begun_s + time.time()) / 2
     try:

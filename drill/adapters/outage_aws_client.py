@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from drill.adapters.aws_answers import client_errors, no_page_for_an_answer
 from drill.adapters.dns_route53_errors import service_code
 from drill.model.errors import Fatal, Retryable, StepError
 
@@ -62,8 +63,9 @@ class AwsClients:
 
     def call(self, service: str, operation: str, **arguments: Any) -> Mapping[str, Any]:
         """One call. Raises: StepError: as `translate`; Gone: what was asked for is not there."""
+        act = getattr(self.of(service), operation)
         with no_vendor_error(f"{operation} in {self._region}"):
-            answer: Mapping[str, Any] = getattr(self.of(service), operation)(**arguments)
+            answer: Mapping[str, Any] = act(**arguments)
             return answer
 
     def rehearse(self, service: str, operation: str, **arguments: Any) -> None:
@@ -79,8 +81,9 @@ class AwsClients:
 
     def every(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:
         """Every item under `key`, over all pages. Raises: StepError: as `translate`."""
+        paginator = self.of(service).get_paginator(operation)
         with no_vendor_error(f"{operation} in {self._region}"):
-            pages = self.of(service).get_paginator(operation).paginate(**arguments)
+            pages = paginator.paginate(**arguments)
             return [item for page in pages for item in page[key]]
 
     def _make(self, service: str) -> Any:
@@ -96,20 +99,20 @@ class AwsClients:
                 retries={"total_max_attempts": 3, "mode": "standard"},
                 proxies={} if here else None,  # a proxy set for the outside world must not catch calls to this machine
             )
-            return boto3.session.Session(region_name=self._region).client(service, endpoint_url=endpoint, config=config)
+            session = boto3.session.Session(region_name=self._region)
+            return no_page_for_an_answer(session.client(service, endpoint_url=endpoint, config=config))
 
 
 @contextmanager
 def no_vendor_error(doing: str) -> Iterator[None]:
     """Translate whatever the client raises; `doing` completes "AWS cannot …"."""
     try:
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
+        errors = client_errors()
     except ImportError as error:
         raise Fatal("boto3 is not installed.", code="F046", fix="Install the extra: pip install 'dr-drill[aws]'.") from error
     try:
         yield
-    except (BotoCoreError, ClientError, ResponseParserError) as error:
+    except errors as error:
         raise translate(error, doing) from error
 
 

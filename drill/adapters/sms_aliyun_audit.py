@@ -78,10 +78,14 @@ class AliyunAudit:
     def _ask(self, method: str, request: str, **fields: str) -> Any:
         try:
             client, models = self._sdk()
-            return getattr(client, method)(getattr(models, request)(**fields)).body
+            body = getattr(client, method)(getattr(models, request)(**fields)).body
         except Exception as error:
             result = failed(error)
             raise Retryable(f"the SMS provider's audit cannot be read: {result.code}.", code="A152", fix=result.detail) from error
+        if body is None or not body.code:
+            fix = "See what stands between this machine and the provider."
+            raise Retryable("the SMS provider's audit cannot be read: what came back is not its answer.", code="A152", fix=fix)
+        return body
 
     def _sdk(self) -> tuple[Any, Any]:
         with self._opening:

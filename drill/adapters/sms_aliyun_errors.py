@@ -53,6 +53,8 @@ _MEANINGS: Final[tuple[tuple[str, bool, str], ...]] = (
 MEANINGS: Final = {code: Meaning(retryable, fix) for codes, retryable, fix in _MEANINGS for code in codes.split()}
 AMBIGUOUS: Final = frozenset({"isp.SYSTEM_ERROR", "isp.GATEWAY_ERROR"})
 """The platform stumbled, perhaps after it took the text: look before repeating."""
+_NO_CODE: Final = frozenset({"", "None"})
+_UNREADABLE: Final = "The provider's answer is unreadable."
 _UNKNOWN: Final = Meaning(False, "Look the code up in the provider's documentation; use another channel for now.")
 
 
@@ -68,7 +70,9 @@ def redact(text: str) -> str:
 
 
 def refused(code: str, message: str) -> SendResult:
-    """The provider said no: nothing was sent, unless its own platform failed."""
+    """The provider said no: nothing was sent, unless its own platform failed. What has no code is not the provider's answer."""
+    if code in _NO_CODE:
+        return _in_doubt("no-answer", _UNREADABLE)
     if code in AMBIGUOUS:
         return replace(_in_doubt(code, redact(message)), retryable=True)
     meaning = meaning_of(code)
@@ -87,7 +91,7 @@ def failed(error: Exception) -> SendResult:
     if any(words in said for words in NEVER_LEFT):
         return SendResult("rejected", PROVIDER, code="not-sent", detail="The provider cannot be reached.", retryable=True)
     silent = "timed out" in said or "Timeout" in said
-    return _in_doubt("no-answer", "The provider did not answer in time." if silent else "The provider's answer is unreadable.")
+    return _in_doubt("no-answer", "The provider did not answer in time." if silent else _UNREADABLE)
 
 
 def _answered(status: int, code: str, *, retry_after_ms: float | None) -> SendResult:

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from drill.adapters.aws_answers import no_page_for_an_answer
 from drill.adapters.sms_aws_errors import failed
 from drill.model.errors import PreflightFailed
 from drill.model.ports import OutboundMessage, SendResult
@@ -50,7 +51,7 @@ class AwsAccount:
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
 
-        return boto3.client(
+        client = boto3.client(
             service,
             region_name=self.region,
             endpoint_url=self.endpoint,
@@ -63,6 +64,7 @@ class AwsAccount:
                 **({"proxies": {}} if self.endpoint else {}),
             ),
         )
+        return no_page_for_an_answer(client)
 
 
 class AwsMessenger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
@@ -118,7 +119,7 @@ class _Handler(LoopbackHandler):
         if mood == "lost":
             self.close_connection = True
             return
-        self.answer(status, json.dumps(answer).encode(), "application/x-amz-json-1.0")
+        self.answer(status, json.dumps(answer).encode(), "application/x-amz-json-1.0", {"x-amzn-RequestId": str(uuid.uuid4())})
 
     def _carry_out(self, action: str, body: bytes, mood: Mood) -> dict[str, Any]:
         scope = f"/{self.server.region}/route53-recovery-cluster/aws4_request"

@@ -72,7 +72,11 @@ class Api:
             answer = self._client.call_api(call, request, RuntimeOptions(autoretry=False))
         except Exception as error:  # the SDK raises several unrelated families
             raise _meaning(action, error, acting=acting) from error
-        return dict(answer.get("body") or {})
+        body = answer.get("body")
+        if not isinstance(body, dict) or "RequestId" not in body:  # every answer of the service has one: this is somebody else's
+            said = f"{action}: what came back is no answer of Alibaba Cloud"
+            raise InDoubt(said) if acting else Refused("DB_UNREACHABLE", said)
+        return body
 
 
 def _open(host: str, protocol: str, region: str) -> Any:

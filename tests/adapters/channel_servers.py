@@ -57,7 +57,7 @@ def answering(body: Any = b"{}", *, status: int = 200) -> Iterator[Answers]:
             code, raw, extra = answers.script.pop(0) if len(answers.script) > 1 else answers.script[0]
             with contextlib.suppress(OSError):
                 self.send_response(code)
-                for name, value in {"Content-Length": str(len(raw)), **extra}.items():
+                for name, value in {"Content-Length": str(len(raw)), "x-amzn-RequestId": "1", **extra}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(raw)

@@ -50,6 +50,7 @@ class LossyProxy:
     def _send(handler: BaseHTTPRequestHandler, status: int, content: bytes) -> None:
         handler.send_response(status)
         handler.send_header("Content-Type", "text/xml")
+        handler.send_header("x-amzn-RequestId", "1")
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content)

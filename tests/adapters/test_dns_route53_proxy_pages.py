@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
@@ -15,57 +12,17 @@ from drill.adapters.dns_route53_client import Route53Account
 from drill.adapters.dns_route53_health import Route53HealthCheck
 from drill.model.errors import InDoubt, Retryable
 from drill.model.ports import RecordSet, Steering
+from tests.adapters.portal import PAGES, Portal, portal
 
 NAME = "shop.drill.test"
 PANEL = f"arn:aws:route53-recovery-control::123456789012:controlpanel/{'a' * 32}/routingcontrol/"
 CONTROLS = {"home": PANEL + "b" * 16, "away": PANEL + "c" * 16}
-PAGES = {
-    "no XML": b"<html><p>Please sign in<br></html>",
-    "XML of another kind": b"<html><body><p>Please sign in</p></body></html>",
-    "text": b"blocked by policy",
-    "JSON": b"{}",
-    "nothing": b"",
-}
-
-
-class Portal(ThreadingHTTPServer):
-    """Answers every call with 200 and one page."""
-
-    page = b""
-    calls = 0
-
-
-class _Page(BaseHTTPRequestHandler):
-    server: Portal
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.calls += 1
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(self.server.page)))
-        self.end_headers()
-        self.wfile.write(self.server.page)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-        pass
 
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Portal]:
-    portal = Portal(("127.0.0.1", 0), _Page)
-    thread = threading.Thread(target=portal.serve_forever, args=(0.05,))
-    thread.start()
-    yield portal
-    portal.shutdown()
-    portal.server_close()
-    thread.join()
+    with portal() as opened:
+        yield opened
 
 
 @pytest.fixture(params=list(PAGES.values()), ids=list(PAGES))

@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, answer = self.server.answer(self.command, self.path.partition("?")[0], body) if signed else refused
         text = json.dumps(answer).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text))}.items():
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), "x-amzn-RequestId": "1"}.items():
             self.send_header(name, value)
         if "__type" in answer:
             self.send_header("x-amzn-ErrorType", answer["__type"])

@@ -159,7 +159,7 @@ def test_rights_of_aws_are_proved_by_its_own_simulation_of_the_role_on_resources
     }
     right = Right("Stop", ("ec2:StartInstances", "ec2:StopInstances"), (f"arn:aws:ec2:{SINGAPORE}:*:instance/*",), tagged)
 
-    with answering(simulation, {"Content-Type": "text/xml"}) as server:
+    with answering(simulation, {"Content-Type": "text/xml", "x-amzn-RequestId": "1"}) as server:
         denied = AwsLooks(SINGAPORE, lambda region: AwsClients(region, lambda _service: server.url)).denied([right])
         query = {name: values[0] for name, values in parse_qs(server.asked[-1].body).items()}
 
