@@ -23,7 +23,7 @@ SHORTEST_TTL_S: Final = 2.0
 WORKER: Final = "DRILL_WORKER"
 SESSION: Final = "PGAPPNAME"
 _HANDED: Final = "DRILL_HANDED_DOWN"
-_PRIVATE: Final = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|DATABASE_URL|DSN|ACCESS_KEY")
+_PRIVATE: Final = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|DATABASE_URL|DSN|ACCESS_KEY|PROBE_KEY")
 """Names of variables whose values are nobody's business but ours."""
 _IN_ADDRESS: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
 _SHORTEST: Final = 4
@@ -108,6 +108,19 @@ class Settings:
                 code="U030",
                 fix="Point DRILL_HOME at a directory you can write.",
             ) from error
+
+
+def probe_key(file: Path | None) -> str:
+    """The key of this host's vantage point, from a file or DRILL_PROBE_KEY. Raises: UsageError: there is none (U054)."""
+    try:
+        key = file.read_text(encoding="utf-8").strip() if file else os.environ.get("DRILL_PROBE_KEY", "").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UsageError(f"the key file {file} cannot be read: {said}.", code="U054", fix="Name the file that holds the key.") from error
+    if not key:
+        fix = "Give --key-file FILE, or set DRILL_PROBE_KEY, to what the drill has as the point's `key`."
+        raise UsageError("this vantage point has no key to show.", code="U054", fix=fix)
+    return key
 
 
 def child_environment() -> dict[str, str]:

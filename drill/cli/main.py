@@ -50,6 +50,7 @@ _COMMANDS = {
     "report": _Entry("drill.cli.report", "report", "Render a drill's report."),
     "verify": _Entry("drill.cli.report", "verify", "Check that a record was not altered."),
     "serve": _Entry("drill.cli.serve", "command", "Play queued and scheduled drills, beside other servers."),
+    "probe": _Entry("drill.cli.probe", "command", "Ask a drill's probes from another host."),
     "sms": _Entry("drill.cli.sms", "command", "Prepare text messages with the provider."),
     "schedule": _Entry("drill.cli.schedule", "command", "Say when scheduled drills run next."),
     "sandbox": _Entry("drill.cli.sandbox", "command", "Start, stop and look at the two-region sandbox."),

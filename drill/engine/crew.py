@@ -57,6 +57,8 @@ class Hooks:
     """Where people find the report."""
     await_dead_man: Callable[[], None] = lambda: None
     """Returns when that watch stands; raises PreflightFailed when it cannot be had."""
+    hear_out: Callable[[], None] = lambda: None
+    """Returns when samples that were taken elsewhere before the verdict have come, or will not."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,7 @@ class DrillCrew:
         if undone:
             declined = self._recorder.look(lambda progress: any(gate.state == "declined" for gate in progress.gates.values()))
             return self._end("declined" if declined else "aborted", 5 if left else 4, left=left, reason=abort)
+        self._hooks.hear_out()
         report = self._hooks.publish()
         return self._end("finished", finished_code(report, self._plan.objectives, left), left=left)
 
@@ -282,13 +285,9 @@ class DrillCrew:
             self._recorder.say(
                 Kind.FINDING_RAISED, f"finding/left/{number}", code="D500", what=what, fix="A person must do it.", severity="error"
             )
-        end: dict[str, Any] = {
-            "outcome": outcome,
-            "exit_code": exit_code,
-            "left": list(left),
-            "reason": reason,
-            **({"ground_gone": True} if ground_gone else {}),
-        }
+        end: dict[str, Any] = {"outcome": outcome, "exit_code": exit_code, "left": list(left), "reason": reason}
+        if ground_gone:
+            end["ground_gone"] = True
         ended = self._recorder.say(Kind.DRILL_FINISHED, "finished", **end)
         report = self._hooks.publish()
         if outcome != "refused" and not ground_gone:  # the sandbox's carrier went with it: nobody can be reached

@@ -21,8 +21,10 @@ from drill.settings import Settings, receive_handed_down
 from drill.web.app import build
 from drill.web.patience import ImpatientHttp
 from drill.web.storing import Storekeeper
+from drill.web.vantage import VantageDoor
 from drill.wiring.inboxes import forget_ended, inboxes_by_path
 from drill.wiring.records import Records
+from drill.wiring.vantage_desk import open_desk
 
 MOST_AT_ONCE = 800
 _BACKLOG = 512
@@ -48,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 3
     with suppress(KeyboardInterrupt):
-        _serve(given.ready, listener, worlds, tidy=lambda: forget_ended(records, worlds.values()))
+        door = VantageDoor(open_desk(records), records.clock)
+        _serve(given.ready, listener, worlds, door, tidy=lambda: forget_ended(records, worlds.values()))
     return 0
 
 
@@ -73,13 +76,13 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _serve(ready: Path, listener: socket.socket, worlds: Mapping[str, SqlInbox], *, tidy: Callable[[], None]) -> None:
+def _serve(ready: Path, listener: socket.socket, worlds: Mapping[str, SqlInbox], door: VantageDoor, *, tidy: Callable[[], None]) -> None:
     keeper = Storekeeper(next(iter(worlds.values())), tidy)
 
     def end() -> None:
         server.should_exit = True
 
-    app = build(worlds, keeper, around=lambda: _shown(ready, address_of(listener), end))
+    app = build(worlds, keeper, vantage=door, around=lambda: _shown(ready, address_of(listener), end))
     config = uvicorn.Config(
         app,
         http=ImpatientHttp,

@@ -1,4 +1,4 @@
-"""The web application: the address that carriers push to, and whether all is well."""
+"""The web application: the addresses that carriers and vantage points push to, and whether all is well."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from starlette.routing import Route
 from drill.adapters.inbox_sql import SqlInbox
 from drill.web.pushes import PushDoor
 from drill.web.storing import Storekeeper
+from drill.web.vantage import VantageDoor
 
 Around = Callable[[], AbstractAsyncContextManager[None]]
 
 
-def build(worlds: Mapping[str, SqlInbox], keeper: Storekeeper, *, around: Around | None = None) -> Starlette:
-    """The application for these secret paths; `around` is entered when it begins to serve and left when it ends."""
+def build(
+    worlds: Mapping[str, SqlInbox], keeper: Storekeeper, *, vantage: VantageDoor | None = None, around: Around | None = None
+) -> Starlette:
+    """The application for these secret paths; `around` is entered when it begins to serve and left when it ends.
+
+    With `vantage`, vantage points are served too.
+    """
     door = PushDoor(worlds, keeper)
 
     async def health(_request: Request) -> Response:
@@ -38,12 +44,16 @@ def build(worlds: Mapping[str, SqlInbox], keeper: Storekeeper, *, around: Around
                     yield
         finally:
             keeper.stop()
+            if vantage is not None:
+                vantage.close()
 
     routes = [
         Route("/healthz", health),
         Route("/sms/{secret}", door.take, methods=["POST"]),
         Route("/sms/{secret}/{kind}", door.take, methods=["POST"]),
     ]
+    if vantage is not None:
+        routes.append(Route("/probe/{vantage}", vantage.serve, methods=["GET", "POST"]))
     app = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _refused})
     app.router.redirect_slashes = False  # a redirect would tell which paths are nearly right
     return app

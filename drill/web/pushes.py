@@ -43,7 +43,7 @@ class PushDoor:
         if inbox is None or request.path_params.get("kind", "up") not in {"up", "report"}:
             raise HTTPException(404)
         try:
-            body = await _body(request)
+            body = await read_body(request)
             if messages := read_push(body):
                 await self._keeper.keep(inbox, messages, within_s=STORED_WITHIN_S)
         except Busy:
@@ -76,7 +76,8 @@ def read_push(body: bytes) -> list[InboundMessage]:
     return [message for message in map(read_item, items) if message is not None]
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises: HTTPException: too long (413), or too slow (408). ClientDisconnect: the caller left."""
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > LONGEST_BODY:
         raise HTTPException(413, headers=_CLOSE)

@@ -38,6 +38,7 @@ from drill.wiring.publishing import published
 from drill.wiring.records import Records
 from drill.wiring.rolls import enrolled
 from drill.wiring.trust import trusted
+from drill.wiring.vantage_orders import measuring, orders_of
 from drill.wiring.watching import Watchers
 from drill.wiring.worlds import Grounds, end_tools_of_dead_engines, open_grounds
 
@@ -243,8 +244,17 @@ def _say_what_is_emulated(recorder: Recorder, plan: Plan) -> None:
 def _kit(
     records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path, watchers: Watchers
 ) -> Kit:
+    measure, hear_out = measuring(
+        records.settings,
+        recorder,
+        plan,
+        secrets=grounds.secrets,
+        orders=lambda: orders_of(recorder.drill, plan, grounds.world.ground, grounds.probes),
+        measure=watchers.measure,
+    )
     hooks = Hooks(
-        start_observer=watchers.measure,
+        start_observer=measure,
+        hear_out=hear_out,
         stop_observer=watchers.stop_measuring,
         canary_ranges=grounds.canary_ranges(recorder.drill),
         arm_dead_man=watchers.dead_man.arm,

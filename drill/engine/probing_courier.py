@@ -1,0 +1,154 @@
+"""Carries a vantage point's samples to the server in their order, each until it has arrived, and hears what there is to do."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any, Final, Protocol
+
+from drill.model.vantage_wire import MOST_SAMPLES, Batch, Compared, Said, Sampled, WorkOrder
+
+MOST_IN_MEMORY: Final = 50_000
+_PARCELS_A_TURN: Final = 100
+Tell = Callable[[str, dict[str, Any]], None]
+"""Says what happened: one word, and its fields."""
+
+
+class Link(Protocol):
+    """The way to the server. Never raises for a server that is away."""
+
+    @property
+    def compared(self) -> Compared | None:
+        """The best comparison of this clock with the server's so far."""
+
+    def ask(self) -> Said:
+        """What is there to do."""
+
+    def send(self, batch: Batch) -> Said:
+        """Hand over samples."""
+
+
+class Parcels(Protocol):
+    """Batches that could not be sent yet, on disk, oldest first."""
+
+    def put(self, batch: Batch) -> bool:
+        """Keep one; false when the disk does not take it."""
+
+    def first(self) -> Batch | None:
+        """The oldest; nothing when there is none."""
+
+    def drop_first(self) -> None:
+        """The oldest has arrived, or never will."""
+
+    def drop_drill(self, drill: str) -> None:
+        """The drill has ended: nothing can be added to it any more."""
+
+    def count(self) -> int:
+        """How many wait."""
+
+
+class Courier:
+    """`turn` blocks and has a thread of its own; `put` may be called from any."""
+
+    def __init__(self, link: Link, parcels: Parcels, tell: Tell) -> None:
+        self._link = link
+        self._parcels = parcels
+        self._tell = tell
+        self._waiting: deque[tuple[str, Sampled]] = deque(maxlen=MOST_IN_MEMORY)
+        self._lock = threading.Lock()
+        self._mood = ""
+        self.order: WorkOrder | None = None
+        self.sent = 0
+        self.refused = 0
+
+    @property
+    def kept(self) -> int:
+        """How many batches wait on disk."""
+        return self._parcels.count()
+
+    def put(self, drill: str, sample: Sampled) -> None:
+        """Keep a sample for the next turn."""
+        with self._lock:
+            self._waiting.append((drill, sample))
+
+    def turn(self) -> WorkOrder | None:
+        """Send what waits, else ask what is to be done; returns the order in force."""
+        fresh = self._batches()
+        if self._parcels.first() is not None:  # what is older goes first
+            fresh = [batch for batch in fresh if not self._parcels.put(batch)]
+        if not fresh and self._parcels.first() is None:
+            self._hear(said := self._link.ask())
+            if said.outcome in {"order", "nothing"}:
+                self.order = said.order
+            return self.order
+        reached = self._send_kept()
+        for batch in fresh:
+            reached = reached and self._settled(batch)
+            if not reached and not self._parcels.put(batch):
+                self._give_back(batch)
+        return self.order
+
+    def settle(self) -> None:
+        """The last turn: what cannot be sent now is kept on disk for the next agent."""
+        for batch in self._batches():
+            if not self._parcels.put(batch):
+                self._settled(batch)
+        self._send_kept()
+
+    def _batches(self) -> list[Batch]:
+        with self._lock:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        out = []
+        for drill, pairs in groupby(waiting, key=lambda pair: pair[0]):
+            samples = [sample for _, sample in pairs]
+            out += [
+                Batch(drill=drill, samples=tuple(samples[start : start + MOST_SAMPLES])) for start in range(0, len(samples), MOST_SAMPLES)
+            ]
+        return out
+
+    def _give_back(self, batch: Batch) -> None:
+        with self._lock:
+            later = list(self._waiting)
+            self._waiting.clear()
+            self._waiting.extend([*((batch.drill, sample) for sample in batch.samples), *later])  # the oldest go when there are too many
+
+    def _send_kept(self) -> bool:
+        """Send what is on disk; false when the server could not be reached."""
+        for _ in range(_PARCELS_A_TURN):
+            batch = self._parcels.first()
+            if batch is None:
+                return True
+            if not self._settled(batch):
+                return False
+            if self._parcels.first() == batch:  # unless it went with its drill
+                self._parcels.drop_first()
+        return self._parcels.first() is None
+
+    def _settled(self, batch: Batch) -> bool:
+        """Send a batch; whether it need not be sent again."""
+        said = self._link.send(batch)
+        self._hear(said)
+        if said.outcome == "taken":
+            self.sent += len(batch.samples) - said.refused
+            self.refused += said.refused
+        elif said.outcome == "refused":
+            self.refused += len(batch.samples)
+        elif said.outcome == "over":
+            self._parcels.drop_drill(batch.drill)
+            if self.order is not None and self.order.drill == batch.drill:
+                self.order = None
+        return said.outcome in {"taken", "over", "refused"}
+
+    def _hear(self, said: Said) -> None:
+        """Tell what is new: that the server is away once, that it is back once, and everything it did not want."""
+        mood = said.outcome if said.outcome in {"away", "unknown", "nothing"} else "well"
+        if mood == "well" and said.why:
+            self._tell(said.outcome, {"why": said.why})
+        elif mood == "well" and self._mood in {"away", "unknown"}:
+            self._tell("back", {"why": ""})
+        elif mood not in {"well", self._mood}:
+            self._tell(said.outcome, {"why": said.why})
+        self._mood = mood
