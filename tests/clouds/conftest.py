@@ -1,4 +1,4 @@
-"""The ground that the tests of one file share."""
+"""The grounds that the tests of one file share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ import pytest
 from tests.clouds.two_clouds import TwoClouds, two_clouds
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A file that names PAIRS of sites is run on each of them, one after the other."""
+    pairs = getattr(metafunc.module, "PAIRS", ())
+    if pairs:
+        metafunc.parametrize("clouds", pairs, ids=[pair.name for pair in pairs], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def clouds() -> Iterator[TwoClouds]:
+def clouds(request: pytest.FixtureRequest) -> Iterator[TwoClouds]:
+    """A ground that every test of the file finds as the one before left it."""
     home = Path(tempfile.mkdtemp(prefix="drill-clouds-"))
-    with two_clouds(home) as made:
+    with two_clouds(home, request.param) as made:
         yield made
     shutil.rmtree(home)

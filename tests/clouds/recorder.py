@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,12 @@ _HOP: Final = frozenset({"connection", "transfer-encoding", "content-length"})
 
 
 class Recorder:
-    """Passes requests on to the emulator at `target`, as they are. `asked` names them in order: `GET /path`, or the action of a POST."""
+    """Passes requests on to the emulator at `target`, as they are. `asked` names them in order: `GET /path`, or the action of a POST.
+
+    `after` runs when one was carried out that does not only read, before its caller gets the answer.
+    """
+
+    after: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target).netloc
@@ -26,8 +32,11 @@ class Recorder:
 
             def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                recorder.asked.append(_name(self, body))
+                name = _name(self, body)
+                recorder.asked.append(name)
                 status, headers, answer = recorder.pass_on(self.command, self.path, dict(self.headers), body)
+                if not only_reads(name):
+                    recorder.after()
                 self.send_response(status)
                 for name, value in headers:
                     self.send_header(name, value)
@@ -52,7 +61,7 @@ class Recorder:
     @property
     def writes(self) -> list[str]:
         """What was asked that does not only read."""
-        return [name for name in self.asked if not (name.startswith(("GET ", "HEAD ")) or _READS.fullmatch(name))]
+        return [name for name in self.asked if not only_reads(name)]
 
     def pass_on(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Ask the emulator; the signature stays that of the caller."""
@@ -70,6 +79,11 @@ class Recorder:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def only_reads(name: str) -> bool:
+    """Whether what was asked by this name changes nothing."""
+    return name.startswith(("GET ", "HEAD ")) or _READS.fullmatch(name) is not None
 
 
 def _name(request: BaseHTTPRequestHandler, body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Whatever ends a live drill before its promotion, the cloud is given back exactly: by the engine, or by the dead man when it is gone."""
+"""Whatever ends a drill before its promotion, both clouds are given back exactly: by the engine, or by the dead man when it is gone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.clouds.two_clouds import NAME, TwoClouds
+from tests.clouds.two_clouds import ALIYUN_TO_AWS, AWS_TO_AWS, TwoClouds
 
 pytestmark = [pytest.mark.real, pytest.mark.sweep]
-SCENARIO = f"scenarios/{NAME}.yaml"
+PAIRS = [ALIYUN_TO_AWS, AWS_TO_AWS]
 DETECT = "phases.detect.steps.heartbeat.detect.heartbeat"
 
 
@@ -24,31 +24,36 @@ def eventually(holds: Callable[[], bool], *, within_s: float = 60.0) -> bool:
     return True
 
 
-def isolated(clouds: TwoClouds) -> bool:
-    return any(clouds.aliyun.api.isolated(machine) for machine in clouds.aliyun.api.machines)
+def as_before(clouds: TwoClouds) -> bool:
+    return clouds.primary.state() == clouds.primary.began and clouds.account.holdings(clouds.standby.region) == clouds.standby.began
+
+
+def words(clouds: TwoClouds, name: str, **sets: str) -> list[str]:
+    """What starts the live drill `name`."""
+    live = ["run", clouds.pair.scenario, "--live", "--confirm", clouds.pair.name, "--id", name]
+    return [*live, *clouds.overrides(), *(word for path, value in sets.items() for word in ("--set", f"{path}={json.dumps(value)}"))]
 
 
 def test_a_failed_step_before_the_promotion_gives_everything_back(clouds: TwoClouds) -> None:
     late = {f"{DETECT}.every": "20s", f"{DETECT}.within": "2s"}  # nobody notices in time
-    sets = [word for path, value in late.items() for word in ("--set", f"{path}={json.dumps(value)}")]
 
-    done = clouds.drill("run", SCENARIO, "--live", "--confirm", NAME, "--id", "late", *clouds.overrides(), *sets)
+    done = clouds.drill(*words(clouds, "late", **late))
 
     assert done.returncode == 4, done.stdout[-3000:] + done.stderr[-2000:]
-    assert {"ModifyInstanceAttribute", "CreateSecurityGroup", "DeleteSecurityGroup"} <= set(clouds.writes)
-    assert clouds.aliyun.api.state() == clouds.aliyun.began
+    assert clouds.primary.cuts_by <= set(clouds.writes)
+    assert as_before(clouds)
     assert clouds.troubles == []
 
 
 def test_the_dead_man_gives_the_cloud_back_when_the_engine_is_killed(clouds: TwoClouds) -> None:
-    sets = ["--set", "limits.dead_man=5s", "--set", f"{DETECT}.every=60s", "--set", f"{DETECT}.within=90s"]
-    engine = clouds.start("run", SCENARIO, "--live", "--confirm", NAME, "--id", "killed", *clouds.overrides(), *sets)
+    slow = {"limits.dead_man": "5s", f"{DETECT}.every": "60s", f"{DETECT}.within": "90s"}
+    engine = clouds.start(*words(clouds, "killed", **slow))
     try:
-        assert eventually(lambda: isolated(clouds))
+        assert eventually(lambda: clouds.primary.isolated)
     finally:
         engine.kill()
         engine.wait()
 
-    assert eventually(lambda: clouds.aliyun.api.state() == clouds.aliyun.began)
+    assert eventually(lambda: as_before(clouds))
     ended = clouds.drill("resume", "killed")
     assert ended.returncode == 4, ended.stdout[-3000:] + ended.stderr[-2000:]
