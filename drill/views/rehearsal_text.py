@@ -10,10 +10,13 @@ from drill.views.figures import printable, promised
 
 
 def render_rehearsals(rehearsals: Sequence[Rehearsal]) -> str:
-    """Lines ending in a newline: one scenario step by step, several as one line each with what is wrong below it. No escapes."""
+    """Lines ending in a newline: one scenario step by step, several as one line each with what is wrong below it. No escapes.
+
+    What several skip for one reason stands together, after them.
+    """
     lines = list(_whole(rehearsals[0])) if len(rehearsals) == 1 else [line for row in rehearsals for line in _brief(row)]
     if len(rehearsals) > 1:
-        lines += ["", _sum(rehearsals)]
+        lines += [*_skipped_by(rehearsals), "", _sum(rehearsals)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -71,10 +74,24 @@ def _bounds(row: Rehearsal) -> Iterator[str]:
 def _named(row: Rehearsal) -> Iterator[str]:
     """What was skipped and what was refused; things with one reason share a line."""
     for word, looks in (("skipped", row.skipped), ("refused", row.refused)):
-        by_reason: dict[str, list[str]] = {}
-        for look in looks:
-            by_reason.setdefault(look.reason, []).append(look.about)
-        yield from (f"{word}: {', '.join(about)}: {reason}" for reason, about in by_reason.items())
+        yield from (f"{word}: {', '.join(about)}: {reason}" for reason, about in _by_reason(looks).items())
+
+
+def _by_reason(looks: Sequence[Look]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for look in looks:
+        found.setdefault(look.reason, []).append(look.about)
+    return found
+
+
+def _skipped_by(rehearsals: Sequence[Rehearsal]) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for row in rehearsals:
+        for reason, about in _by_reason(row.skipped).items():
+            found.setdefault(reason, []).append(f"{row.name}: {', '.join(about)}")
+    yield from [""] if found else []
+    for reason, each in found.items():
+        yield from (f"skipped: {reason}", *(f"  {one}" for one in each))
 
 
 def _brief(row: Rehearsal) -> Iterator[str]:
@@ -83,7 +100,7 @@ def _brief(row: Rehearsal) -> Iterator[str]:
         yield from (f"  {line}" for line in _findings(row))
         return
     yield from (f"  warning: {warning}" for warning in row.warnings)
-    yield from (f"  {line}" for line in _named(row))
+    yield from (f"  refused: {', '.join(about)}: {reason}" for reason, about in _by_reason(row.refused).items())
 
 
 def _findings(row: Rehearsal) -> Iterator[str]:

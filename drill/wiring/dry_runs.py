@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -93,11 +94,10 @@ def _secrets(settings: Settings, plan: Plan) -> Iterator[Look]:
 
 
 def _referred(plan: Plan) -> list[str]:
-    found = [reference for contact in plan.contacts for reference in (*contact.sms, *contact.email)]
-    found += [plan.messages.sms.sign] if plan.messages.sms else []
-    found += [plan.canary.postgres] if plan.canary else []
-    found += [reference for step in plan.steps() if not step.skip for reference in _SECRET.findall(repr(step.params))]
-    return list(dict.fromkeys(reference for reference in found if reference.startswith("secret:")))
+    """Every secret that the plan names, but those of steps that it skips."""
+    around = plan.model_dump(mode="json", exclude={"phases", "failback"})
+    steps = [step.params for step in plan.steps() if not step.skip]
+    return list(dict.fromkeys(_SECRET.findall(json.dumps([around, steps]))))
 
 
 def _probes(plan: Plan, world: RehearsedWorld) -> Iterator[Look]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import tempfile
 from pathlib import Path
@@ -174,14 +175,21 @@ def test_the_json_holds_the_facts_that_the_summary_is_made_of() -> None:
 def test_what_is_skipped_for_lack_of_credentials_or_secrets_is_named_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drill.wiring.rehearsed_grounds.lacking", lambda _provider: "aws")
     primary = "{provider: aws, region: r1, select: {tag: {drill: allowed}}, shop_port: 80, control: []}"
-    sites = f"sites={{primary: {primary}, standby: {{provider: aws, region: r2, control: []}}}}"
+    sites = f"sites={{primary: {primary}, standby: {{provider: aws, region: r2, shop_port: 80, control: []}}}}"
 
     result = _dry_run(_SANDBOX, "--set", sites, "--set", "zones={drill.test: {provider: route53}}")
 
     assert result.return_value == 0
-    assert "secrets: [F010] not set here: ONCALL_PHONE, LEAD_PHONE, MANAGER_PHONE, SMS_SIGN, CANARY_DSN." in result.output
+    assert "secrets: [F010] not set here: CANARY_DSN, ONCALL_PHONE, LEAD_PHONE, MANAGER_PHONE, SMS_SIGN." in result.output
     assert "[F044] there are no credentials for aws here." in result.output
     assert "as far as can be seen" in result.output
+
+
+def test_secrets_of_sites_and_zones_are_named_too() -> None:
+    result = _dry_run(_SANDBOX.parent / "own-hosts-outage.yaml")
+
+    (said,) = [line for line in result.output.splitlines() if line.startswith("skipped: secrets")]
+    assert {"PGPASSFILE", "TSIG_KEY", "CANARY_DSN", "ONCALL_PHONE"} <= set(re.findall(r"[A-Z_]{4,}", said))
 
 
 def test_secrets_that_steps_refer_to_are_named_too() -> None:

@@ -61,6 +61,31 @@ def test_a_missing_playbook_turns_it_red_and_is_named(tmp_path: Path) -> None:
     assert "aws-singapore-to-tokyo.yaml: 7 of 10 phases would run, 1 refusal(s)" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "code", "reason"),
+    [
+        ("host-loss", 'allow: ["lost/*"]', 'allow: ["found/*"]', 3, "[P004] outage.blackhole would update 'lost/web1.dc1.example.com'"),
+        ("own-hosts-outage", "after: [fence]", "after: []", 3, "[P001] 'data.promote' promotes with no fence before it"),
+        ("traffic-only", "ttl: 60s}}\n      interface", "ttl: 10m}}\n      interface", 2, "a TTL is whole seconds, from 1s to 5m"),
+        ("tabletop", "ask: [manager], then", "ask: [manger], then", 2, "Did you mean 'manager'?"),
+    ],
+)
+def test_a_scenario_broken_on_purpose_turns_it_red_with_the_reason(
+    tmp_path: Path, name: str, right: str, wrong: str, code: int, reason: str
+) -> None:
+    shutil.copytree(PROJECT / "scenarios", tmp_path / "scenarios")
+    (tmp_path / "home").mkdir()
+    file = tmp_path / "scenarios" / f"{name}.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert right in text
+    file.write_text(text.replace(right, wrong), encoding="utf-8")
+
+    done, junit = nightly(tmp_path / "home", file)
+
+    assert (done.returncode, reason in done.stdout) == (code, True), done.stdout
+    assert list(ET.parse(junit).getroot().iter("failure" if code == 3 else "error"))  # noqa: S314 - our own file
+
+
 def test_what_is_lacking_is_an_error_when_it_must_not_be(tmp_path: Path) -> None:
     done, _ = nightly(tmp_path, PROJECT / "scenarios" / "aws-singapore-to-tokyo.yaml", "--strict")
 
@@ -89,5 +114,6 @@ def test_the_workflow_runs_the_script_every_night_and_may_only_read() -> None:
     assert flow[True]["schedule"][0]["cron"].split()[2:] == ["*", "*", "*"]  # YAML reads `on` as true
     assert flow["permissions"] == {"contents": "read"}
     [rehearsal] = [step for step in steps if ".ci/nightly" in step.get("run", "")]
+    assert rehearsal["shell"] == "bash"  # with pipefail: what `tee` ends with must not hide what the dry run ended with
     assert {"AWS_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_ID"} <= rehearsal["env"].keys()
     assert os.access(PROJECT / ".ci" / "nightly", os.X_OK)

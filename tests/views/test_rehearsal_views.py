@@ -66,6 +66,16 @@ def test_several_scenarios_are_one_line_each_and_a_sum() -> None:
     assert lines[-1] == "1 of 3 scenarios would run, 1 invalid, 1 refused"
 
 
+def test_what_several_scenarios_skip_for_one_reason_stands_together_once() -> None:
+    lines = render_rehearsals([_rehearsal(*_LOOKS), _INVALID, _rehearsal(*_LOOKS[1:], _REFUSED)]).splitlines()
+    name = sandbox_plan().scenario
+
+    at = lines.index("skipped: [F040] no adapter for aws.")
+    assert lines[at + 1 : at + 3] == [f"  {name}: data.fence, data.promote"] * 2
+    assert sum(line.startswith("skipped: ") for line in lines) == 2
+    assert any(line.startswith("  refused: traffic.switch: [A221]") for line in lines[:at])
+
+
 def test_the_junit_has_a_suite_per_scenario_whose_counts_are_those_of_its_cases() -> None:
     root = _junit(_rehearsal(*_LOOKS, _REFUSED), _INVALID)
 

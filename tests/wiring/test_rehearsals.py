@@ -179,7 +179,7 @@ def test_a_playbook_that_is_not_there_is_refused_whichever_step_names_it(tmp_pat
 
 def test_a_mixed_plan_skips_what_this_machine_lacks_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drill.wiring.rehearsed_grounds.lacking", lambda provider: "aws" if provider in {"aws", "route53"} else "")
-    cloud = "sites.standby={provider: aws, region: eu-west-1, addresses: [192.0.2.9], control: []}"
+    cloud = "sites.standby={provider: aws, region: eu-west-1, addresses: [192.0.2.9], shop_port: 80, control: []}"
     opened = open_scenario(_SANDBOX, sets=(cloud, "sites.primary.shop_port=80", "zones={drill.test: {provider: route53}}"))
 
     previews = effects_of(opened.plan, _world(tmp_path, opened.plan), opened.kinds)
