@@ -92,3 +92,17 @@ def test_the_standby_that_is_promoted_and_the_zone_whose_name_moves_are_looked_a
     assert delegation.name == "delegation example.com"
     named = planned("aws-singapore-to-tokyo", "zones.example.com={provider: route53, servers: ['192.0.2.53:53']}")
     assert [each.name for each in data_looks(named, world)] == ["replica lag standby"]
+
+
+def test_a_mysql_standby_that_is_promoted_is_looked_at_too() -> None:
+    plan = planned(
+        "own-hosts-outage",
+        *(f"sites.{site}.database.engine=mysql" for site in ("primary", "standby")),
+        "phases.data.steps.promote.database.promote.playbook=promote_mysql.yml",
+        "canary={mysql: secret:CANARY}",
+    )
+    world = fake_world(ground=_Described({}), own=fake_own(databases=FakeDatabases(StandbyState(True, False, None, why="no way there"))))
+
+    (row,) = examine([look for look in data_looks(plan, world) if look.name == "replica lag standby"])
+
+    assert (row.level, row.code, "no way there" in row.detail) == ("error", "F058", True)

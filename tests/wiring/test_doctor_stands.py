@@ -173,7 +173,9 @@ def test_a_name_server_at_the_lost_site_is_an_error(tmp_path: Path) -> None:
     assert zone("203.0.113.9") == set()
 
 
-@pytest.mark.parametrize("name", ["availability-zone-loss", "host-loss", "tabletop", "traffic-only", "database-only"])
+@pytest.mark.parametrize(
+    "name", ["availability-zone-loss", "host-loss", "tabletop", "traffic-only", "database-only", "database-only-mysql"]
+)
 def test_a_plan_that_takes_less_than_a_region_away_shares_no_fate(tmp_path: Path, name: str) -> None:
     opened = open_scenario(SCENARIOS / f"{name}.yaml", sets=())
 
