@@ -94,11 +94,15 @@ def test_the_standby_that_is_promoted_and_the_zone_whose_name_moves_are_looked_a
     assert [each.name for each in data_looks(named, world)] == ["replica lag standby"]
 
 
+_HOME = {"rejoin": "rejoin", "roles": "switchover"}
+
+
 def test_a_mysql_standby_that_is_promoted_is_looked_at_too() -> None:
     plan = planned(
         "own-hosts-outage",
         *(f"sites.{site}.database.engine=mysql" for site in ("primary", "standby")),
         "phases.data.steps.promote.database.promote.playbook=promote_mysql.yml",
+        *(f"failback.phases.data_home.steps.{step}.ansible.play.playbook={play}_mysql.yml" for step, play in _HOME.items()),
         "canary={mysql: secret:CANARY}",
     )
     world = fake_world(ground=_Described({}), own=fake_own(databases=FakeDatabases(StandbyState(True, False, None, why="no way there"))))
