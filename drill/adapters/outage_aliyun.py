@@ -12,6 +12,7 @@ from drill.adapters.outage_aliyun_calls import AliyunCalls
 from drill.adapters.outage_aliyun_databases import AllowLists, ClusterAllowLists
 from drill.adapters.outage_aliyun_doors import Listeners
 from drill.adapters.outage_aliyun_machines import RUNNING, STOPPED, GroupedMachines, Machines
+from drill.adapters.outage_beside import beside_in_aliyun
 from drill.adapters.outage_held import Connections
 from drill.adapters.outage_parts import Sort
 from drill.adapters.outage_swap import SiteParts, SwapOutage
@@ -64,7 +65,7 @@ class AliyunSite:
 def aliyun_outage(sites: Mapping[str, AliyunSite], open_calls: Callable[[str], AliyunCalls] = AliyunCalls, **timing: Any) -> SwapOutage:
     """Cuts sites off from the network: machines by their security groups, and tagged doors (port Outage).
 
-    `open_calls` makes the calls of a region, which need `ecs`, and each product whose doors are shut; `timing` goes to SwapOutage.
+    `open_calls` makes the calls of a region, which need `ecs`, `tag`, and each product whose doors are shut; `timing` goes to SwapOutage.
     """
     parts = {site: _isolation(site, row, open_calls(row.region)) for site, row in sites.items()}
     return SwapOutage(parts, hold=lambda site: Connections(sites[site].held), **timing)
@@ -81,7 +82,8 @@ def aliyun_stop(sites: Mapping[str, AliyunSite], open_calls: Callable[[str], Ali
 def _isolation(site: str, row: AliyunSite, calls: AliyunCalls) -> SiteParts:
     doors = [_SORTS[product](calls, row.tags) for product in DOORS if product in row.doors]
     told = [f"{_TOLD[product]}: they are left out by cut.doors" for product in DOORS if product not in row.doors]
-    return SiteParts("security-group", row.tags, row.cap, [GroupedMachines(calls, site, row.tags), *doors], (*told, *_ELSEWHERE))
+    sorts: list[Sort] = [GroupedMachines(calls, site, row.tags), *doors]
+    return SiteParts("security-group", row.tags, row.cap, sorts, (*told, *_ELSEWHERE), lambda: beside_in_aliyun(calls, row.tags))
 
 
 def aliyun_fence(

@@ -12,6 +12,7 @@ from drill.adapters.outage_aws_doors import Clusters, Databases, LoadBalancers
 from drill.adapters.outage_aws_groups import GroupQuarantine, Interfaces
 from drill.adapters.outage_aws_machines import RUNNING, STOPPED, Machines
 from drill.adapters.outage_aws_subnets import Subnets
+from drill.adapters.outage_beside import beside_in_aws
 from drill.adapters.outage_held import Connections
 from drill.adapters.outage_parts import Sort
 from drill.adapters.outage_swap import SiteParts, SwapOutage
@@ -42,7 +43,8 @@ class AwsSite:
 def aws_outage(sites: Mapping[str, AwsSite], open_clients: Callable[[str], AwsClients] = AwsClients, **timing: Any) -> SwapOutage:
     """Cuts sites off from the network: subnets or interfaces, and tagged load balancers and databases (port Outage).
 
-    `open_clients` makes the clients of a region, which need `ec2`, `elbv2` and `rds`; `timing` goes to SwapOutage.
+    `open_clients` makes the clients of a region, which need `ec2`, `elbv2`, `rds` and
+    `resourcegroupstaggingapi`; `timing` goes to SwapOutage.
     """
     parts = {site: _isolation(site, row, open_clients(row.region)) for site, row in sites.items()}
     return SwapOutage(parts, hold=lambda site: Connections(sites[site].held), **timing)
@@ -67,7 +69,8 @@ def _isolation(site: str, row: AwsSite, clients: AwsClients) -> SiteParts:
 
     doors = [sort(clients, row.tags, quarantine, shut) for sort in (LoadBalancers, Clusters, Databases)]
     inner: Sort = subnets if by_acl else Interfaces(clients, row.tags, quarantine)
-    return SiteParts(row.method, row.tags, row.cap, [inner, *doors], (_OUTSIDE if by_acl else _BESIDE, *_ELSEWHERE))
+    spares = (_OUTSIDE if by_acl else _BESIDE, *_ELSEWHERE)
+    return SiteParts(row.method, row.tags, row.cap, [inner, *doors], spares, lambda: beside_in_aws(clients, row.tags))
 
 
 def aws_fence(

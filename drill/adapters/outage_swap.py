@@ -26,6 +26,8 @@ class SiteParts:
     cap: int
     sorts: Sequence[Sort]
     spares: Sequence[str] = ()
+    beside: Callable[[], Sequence[str]] = tuple
+    """Finds what carries the tags and is of no sort that can be cut, a sentence each. Changes nothing."""
 
 
 class SwapOutage:
@@ -84,7 +86,7 @@ class SwapOutage:
         self._each(pairs, lambda sort, row: _last_look(parts, sort, row, cuts[sort.kind]))  # all of them, before any is touched
         for sort in parts.sorts:
             sort.rehearse([row["id"] for row in rows if row["kind"] == sort.kind])
-        left = [text for sort in parts.sorts for text in sort.left()]
+        left = [*(text for sort in parts.sorts for text in sort.left()), *parts.beside()]
         holding = self._hold(site)
         try:
             targets = {(sort.kind, row["network"]): sort.prepare(row["network"]) for sort, row in pairs}

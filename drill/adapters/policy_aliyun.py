@@ -111,6 +111,7 @@ def _site(needs: Needs, site: Site) -> Iterator[Right]:
 def _isolation(site: Site, about: str) -> Iterator[Right]:
     """A machine leaves groups that need not carry a tag; the group that lets nothing through carries the drill's mark."""
     groups = _names_of(site, "ecs", "securitygroup/*")
+    yield Right(about, ("tag:ListTagResources",))
     yield Right(about, ("ecs:DescribeSecurityGroups",), groups)
     yield Right(about, ("ecs:ModifyInstanceAttribute",), _names_of(site, "ecs", "instance/*"), _tagged(tags_of(site.options)))
     yield Right(about, ("ecs:ModifyInstanceAttribute",), groups)

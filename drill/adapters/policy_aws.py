@@ -16,6 +16,7 @@ _TYPES: Final = ("A", "AAAA", "CNAME")
 _DOORS: Final = (
     *(f"elasticloadbalancing:Describe{look}" for look in ("LoadBalancers", "Tags")),
     *(f"rds:Describe{look}" for look in ("DBClusters", "DBInstances", "DBSubnetGroups")),
+    "tag:GetResources",
 )
 _ROLES: Final = ("arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*")
 

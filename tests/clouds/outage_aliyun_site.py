@@ -15,6 +15,7 @@ from drill.sandbox.balancers import BalancersApi
 from drill.sandbox.ecs_api import EcsApi
 from drill.sandbox.ecs_doors import Balancer, Database, RdsApi, SlbApi
 from drill.sandbox.polardb_lists import Cluster, PolarDbListsApi
+from drill.sandbox.tag_api import TagApi
 from tests.clouds.outage_calls import CAP, OPT_IN, Calls
 
 _KEYS: Final = {"key": "secret"}
@@ -39,7 +40,8 @@ class Aliyun:
         self.method = method
         self.ecs, self.slb, self.rds = EcsApi(self.region, transit_s=0.02), SlbApi(), RdsApi()
         self.alb, self.nlb, self.polardb = BalancersApi("alb"), BalancersApi("nlb"), PolarDbListsApi()
-        self.server = AlidnsServer([self.ecs, self.slb, self.rds, self.alb, self.nlb, self.polardb], _KEYS)
+        self.tagged = TagApi(self.region)
+        self.server = AlidnsServer([self.ecs, self.slb, self.rds, self.alb, self.nlb, self.polardb, self.tagged], _KEYS)
         groups = [self.ecs.add_group("vpc-1"), self.ecs.add_group("vpc-1"), self.ecs.add_group("vpc-2", kind="enterprise")]
         self.other = self.ecs.add_group("vpc-1")
         self.machines = [

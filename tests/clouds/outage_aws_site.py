@@ -112,7 +112,8 @@ class Aws:
     def opened(self, region: str) -> AwsClients:
         """Clients as a freshly started engine makes them."""
         made = _Clients(region)
-        made.calls, made.opened = self.calls, {"ec2": self.ec2, "elbv2": self.elb, "rds": self.rds}
+        tagging = _client("resourcegroupstaggingapi", region)
+        made.calls, made.opened = self.calls, {"ec2": self.ec2, "elbv2": self.elb, "rds": self.rds, "resourcegroupstaggingapi": tagging}
         return made
 
     def outage(self) -> Outage:

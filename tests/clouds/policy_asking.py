@@ -19,7 +19,8 @@ def asked_of_aws() -> Iterator[list[tuple[str, Mapping[str, Any]]]]:
     plain = BaseClient._make_api_call
 
     def seen(self: Any, operation: str, arguments: Mapping[str, Any]) -> Any:
-        made.append((f"{self.meta.service_model.signing_name}:{operation}", arguments))
+        service = {"tagging": "tag"}.get(name := self.meta.service_model.signing_name, name)
+        made.append((f"{service}:{operation}", arguments))
         return plain(self, operation, arguments)
 
     BaseClient._make_api_call = seen

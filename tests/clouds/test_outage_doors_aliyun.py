@@ -167,6 +167,20 @@ def test_what_opted_in_and_stays_open_is_named(ground: Aliyun) -> None:
     assert not any("spared" in text for text in told)
 
 
+def test_caches_and_buckets_that_opted_in_are_named_and_what_no_part_of_a_site_lives_in_is_not(ground: Aliyun) -> None:
+    here = f"arn:acs:%s:{ground.region}:1234567890123456:%s"
+    for service, name in (("kvstore", "instance/r-carts"), ("oss", "shop-files"), ("kms", "key/1"), ("ecs", "instance/i-1")):
+        ground.tagged.resources[here % (service, name)] = dict(OPT_IN)
+    ground.tagged.resources[here % ("oss", "spared")] = {}
+
+    told = cut(ground)["not_cut"]
+
+    assert [text for text in told if "no outage touches" in text] == [
+        "kvstore, of which no outage touches anything: instance/r-carts",
+        "oss, of which no outage touches anything: shop-files",
+    ]
+
+
 def test_doors_of_products_that_a_site_leaves_out_are_neither_asked_nor_touched_but_named(ground: Aliyun) -> None:
     site = {"primary": AliyunSite(ground.region, OPT_IN, CAP, doors=("slb",))}
     outage = aliyun_outage(site, ground.opened, poll_s=0.01)

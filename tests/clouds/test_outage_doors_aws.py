@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import boto3
 import pytest
 from moto.rds.models import DBCluster, DBInstance
 
@@ -139,6 +140,29 @@ def test_a_database_that_cannot_be_changed_now_may_be_tried_again_and_comes_back
 
     assert busy.value.code == "A124"
     assert by_group.state() == before
+
+
+def test_caches_buckets_and_queues_that_opted_in_are_named_and_keys_are_not(by_group: Aws) -> None:
+    opened = {name: boto3.client(name, region_name=by_group.region) for name in ("sqs", "dynamodb", "secretsmanager")}
+    for number in range(12):
+        opened["sqs"].create_queue(QueueName=f"orders-{number:02}", tags=OPT_IN)
+    opened["sqs"].create_queue(QueueName="spared")
+    opened["dynamodb"].create_table(
+        TableName="carts",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": "drill", "Value": "allowed"}],
+    )
+    opened["secretsmanager"].create_secret(Name="token", SecretString="-", Tags=[{"Key": "drill", "Value": "allowed"}])
+
+    told = cut(by_group)["not_cut"]
+
+    queues = ", ".join(f"orders-{number:02}" for number in range(10))
+    assert [text for text in told if "no outage touches" in text] == [
+        "dynamodb, of which no outage touches anything: table/carts",
+        f"sqs, of which no outage touches anything: {queues}, and 2 more",
+    ]
 
 
 def test_doors_count_against_the_cap(by_group: Aws) -> None:
