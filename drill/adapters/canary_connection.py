@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 import time
 from collections.abc import Sequence
@@ -137,9 +138,12 @@ def each_host(conninfo: str, session: str) -> list[str]:
     return [make_conninfo("", **parts, **{key: values[min(n, len(values) - 1)] for key, values in lists.items()}) for n in range(count)]
 
 
-def open_any(conninfo: str, *, until_s: float) -> Connection:
-    """A connection to the first host that takes one. Raises: ConnectionBroken: none does by the monotonic moment `until_s`."""
-    race = Race(conninfo, session="any", again_s=0.1, give_up_s=1e9)
+def open_any(conninfo: str, *, until_s: float, insist: bool = True) -> Connection:
+    """A connection to the first host that takes one. Hosts that refuse are asked again only by those that insist.
+
+    Raises: ConnectionBroken: none does by the monotonic moment `until_s`.
+    """
+    race = Race(conninfo, session="any", again_s=0.1 if insist else math.inf, give_up_s=math.inf)
     try:
         winner = race.winner(until_s=until_s)
         if winner is None:
@@ -165,9 +169,11 @@ class Race:
         """What the last host to refuse said."""
 
     def winner(self, *, until_s: float) -> Connection | None:
-        """The first connection that is open by the monotonic moment; the others are dropped. None yet: call again."""
+        """The first connection that is open by the monotonic moment; the others are dropped. None: none yet, call again."""
         while True:
             self._start()
+            if not self._running and min(self._not_before_s.values()) == math.inf:
+                return None  # every host has refused, and none is asked again
             if (open_one := self._advance(until_s)) is not None:
                 self.close()
                 return open_one

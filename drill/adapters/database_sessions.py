@@ -46,14 +46,14 @@ class Session(Protocol):
 
 
 def open_session(access: DatabaseAccess, *, within_s: float) -> Session:
-    """A session that is open within that time.
+    """A session that is open within that time; a server that refuses is not asked again.
 
     Raises: ConnectionBroken: none is. Fatal: the password file cannot be used (A297), or the driver is missing (A298).
     """
     until_s = time.monotonic() + within_s
     if access.engine == "mysql":
         return MysqlSession(MysqlConnection(of_site(access), until_s=until_s))
-    return PostgresSession(open_any(access.conninfo(), until_s=until_s), within_s)
+    return PostgresSession(open_any(access.conninfo(), until_s=until_s, insist=False), within_s)
 
 
 def refusal(broken: ConnectionBroken) -> Refusal:

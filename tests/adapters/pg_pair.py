@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +168,28 @@ def _root() -> Path:
     if os.geteuid() == 0:
         os.chown(root, 65534, 65534)
     return root
+
+
+class Servers:
+    """Streaming pairs for the tests of one file: one that all leave as it is, and a spare one that is fenced and opened again."""
+
+    def __init__(self) -> None:
+        self._template = make_template(binaries()[-1])
+        self._opened = ExitStack()
+        self.intact = self._start()
+
+    @cached_property
+    def spare(self) -> Pair:
+        """Started when one asks for it."""
+        return self._start()
+
+    def _start(self) -> Pair:
+        pair = copy_pair(self._template, binaries()[-1])
+        self._opened.callback(pair.end)
+        pair.start()
+        return pair
+
+    def end(self) -> None:
+        """Nothing of them stays."""
+        self._opened.close()
+        shutil.rmtree(self._template)

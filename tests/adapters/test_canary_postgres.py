@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from drill.adapters.canary_connection import ConnectionBroken, open_any
 from drill.adapters.canary_postgres import PostgresCanary, found_ranges
 from drill.model.errors import PreflightFailed, Retryable
 from tests.adapters import pg_control
@@ -156,6 +157,15 @@ def test_a_server_that_refuses_is_told_without_the_password_and_within_the_limit
     assert took_s < 3.0
     assert "refused" in canary.last_error
     assert "geheim" not in canary.last_error
+
+
+def test_who_does_not_insist_hears_a_refusal_at_once() -> None:
+    begun_s = time.monotonic()
+
+    with pytest.raises(ConnectionBroken, match="refused"):
+        open_any(f"host=127.0.0.1,127.0.0.2 port={free_port()} user=drill", until_s=begun_s + 60, insist=False)
+
+    assert time.monotonic() - begun_s < 30
 
 
 def test_no_connection_is_left_open_after_close(pair: Pair) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, Literal
 
 from moto import mock_aws
@@ -19,7 +18,8 @@ from drill.model.errors import Fatal
 from drill.model.ports import DatabaseAccess, Fence, PlayResult
 from drill.sandbox.ground import SandboxFence
 from drill.sandbox.world import Sandbox
-from tests.adapters.pg_pair import Pair, binaries, copy_pair, free_port, make_template
+from tests.adapters.pg_control import postmaster
+from tests.adapters.pg_pair import Pair, Servers, binaries, free_port
 from tests.clouds.managed_fences import managed_database
 from tests.clouds.outage_aliyun_site import Aliyun
 from tests.clouds.outage_aws_site import Aws
@@ -41,11 +41,12 @@ class Databases:
         self.ports = {"primary": primary or free_port(), "standby": free_port()}
 
     def database(self, site: str) -> DatabaseAccess:
+        if site not in self.ports:
+            raise Fatal(f"there is no site {site!r}.", code="A250")
         return DatabaseAccess("127.0.0.1", self.ports[site], "drill", "postgres", binaries()[-1])
 
     def inventory(self, site: str) -> Mapping[str, Any]:
-        if site not in self.ports:
-            raise Fatal(f"there is no site {site!r}.", code="A250")
+        self.database(site)
         return {"all": {"children": {"pg_target": {"hosts": {"orders": {}}}}}}
 
 
@@ -153,32 +154,39 @@ class Managed(FenceGround):
         self.database.deaf = True
 
 
-class ByPlaybook(FenceGround):
-    """A server of one's own; its playbook makes it refuse writes (port Ansible), which a standby stands for."""
+class ByPlaybook(FenceGround, AbstractContextManager["ByPlaybook"]):
+    """A server of one's own, of a pair that may be broken; what its playbooks would do is done to it (port Ansible)."""
 
     tells_when_fenced = False
 
-    def __init__(self, pair: Pair) -> None:
-        super().__init__(pair)
+    def __init__(self, servers: Servers) -> None:
+        super().__init__(servers.intact)
+        self.server = servers.spare.a
+        self.marker = self.server.data.parent / f"{self.server.name}.FENCED"
         self.deaf = False
-        self.fenced = False
-        self.where.ports["primary"] = pair.a.port
+        self.where.ports["primary"] = self.server.port
 
     def fence(self) -> Fence:
         return PlaybookFence(self, self.where, ["primary", "standby"])
 
     def play(self, playbook: str, **_asked: Any) -> PlayResult:
-        already = self.fenced
+        already = self.marker.exists()
         if not self.deaf:
-            self.calls.carry(playbook, lambda: self._turn(fenced=playbook.startswith("fence")))
+            self.calls.carry(playbook, self._shut if playbook.startswith("fence") else self._open)
         return PlayResult("successful", {"pg_fence": {"already_fenced": already}}, 1, ())
 
-    def _turn(self, *, fenced: bool) -> None:
-        self.fenced = fenced
-        self.where.ports["primary"] = (self.pair.b if fenced else self.pair.a).port
+    def __exit__(self, *_error: object) -> None:
+        self._open()
+
+    def _shut(self) -> None:
+        self.server.do("fence")
+
+    def _open(self) -> None:
+        self.marker.unlink(missing_ok=True)
+        self.server.do("start")
 
     def state(self) -> Any:
-        return self.fenced
+        return {"fenced": self.marker.exists(), "runs": postmaster(self.server.data) is not None}
 
     def resist(self) -> None:
         self.deaf = True
@@ -236,20 +244,7 @@ class InSandbox(FenceGround):
 
 
 @contextmanager
-def pair_of_servers() -> Iterator[Pair]:
-    """A primary and a standby that stream for the length of the block."""
-    template = make_template(binaries()[-1])
-    servers = copy_pair(template, binaries()[-1])
-    shutil.rmtree(template)
-    try:
-        servers.start()
-        yield servers
-    finally:
-        servers.end()
-
-
-@contextmanager
-def machines(name: str, pair: Pair, *, starts_at_boot: bool = True) -> Iterator[Machines]:
+def machines(name: str, servers: Servers, *, starts_at_boot: bool = True) -> Iterator[Machines]:
     """One of `MACHINES`, new."""
     with ExitStack() as stack:
         cloud: Aws | Aliyun
@@ -262,20 +257,20 @@ def machines(name: str, pair: Pair, *, starts_at_boot: bool = True) -> Iterator[
             cloud.server.start()
             stack.callback(cloud.server.end)
         cloud.tag(cloud.machines[:2], ROLE)
-        yield Machines(pair, cloud, starts_at_boot=starts_at_boot)
+        yield Machines(servers.intact, cloud, starts_at_boot=starts_at_boot)
 
 
 @contextmanager
-def fence_ground(name: str, pair: Pair, sandbox: Callable[[], Sandbox]) -> Iterator[FenceGround]:
+def fence_ground(name: str, servers: Servers, sandbox: Callable[[], Sandbox]) -> Iterator[FenceGround]:
     """One of `FENCES`, new."""
     with ExitStack() as stack:
         if name in MACHINES:
-            yield stack.enter_context(machines(name, pair))
+            yield stack.enter_context(machines(name, servers))
         elif name in MANAGED:
-            yield Managed(pair, name, stack)
+            yield Managed(servers.intact, name, stack)
         elif name == "sandbox":
-            inside = InSandbox(pair, sandbox())
+            inside = InSandbox(servers.intact, sandbox())
             stack.callback(inside.end)
             yield inside
         else:
-            yield Fake(pair) if name == "fake" else ByPlaybook(pair)
+            yield Fake(servers.intact) if name == "fake" else stack.enter_context(ByPlaybook(servers))

@@ -9,17 +9,18 @@ import pytest
 
 from drill.model.errors import Fatal
 from drill.sandbox.world import Sandbox, take_down
-from tests.adapters.pg_pair import Pair
-from tests.clouds.fence_grounds import FENCES, FenceGround, Rival, fence_ground, pair_of_servers
+from tests.adapters.pg_pair import Servers
+from tests.clouds.fence_grounds import FENCES, FenceGround, Rival, fence_ground
 from tests.clouds.outage_calls import EngineDied
 
 pytestmark = pytest.mark.xdist_group("moto")
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with pair_of_servers() as servers:
-        yield servers
+def servers() -> Iterator[Servers]:
+    made = Servers()
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], S
 
 
 @pytest.fixture(params=FENCES)
-def ground(request: pytest.FixtureRequest, pair: Pair, sandbox: Callable[[], Sandbox]) -> Iterator[FenceGround]:
-    with fence_ground(request.param, pair, sandbox) as found:
+def ground(request: pytest.FixtureRequest, servers: Servers, sandbox: Callable[[], Sandbox]) -> Iterator[FenceGround]:
+    with fence_ground(request.param, servers, sandbox) as found:
         yield found
 
 

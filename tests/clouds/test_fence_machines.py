@@ -8,21 +8,22 @@ import pytest
 
 from drill.adapters.fence_machines import ROLE
 from drill.model.errors import Fatal
-from tests.adapters.pg_pair import Pair
-from tests.clouds.fence_grounds import MACHINES, Machines, machines, pair_of_servers
+from tests.adapters.pg_pair import Servers
+from tests.clouds.fence_grounds import MACHINES, Machines, machines
 
 pytestmark = pytest.mark.xdist_group("moto")
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with pair_of_servers() as servers:
-        yield servers
+def servers() -> Iterator[Servers]:
+    made = Servers()
+    yield made
+    made.end()
 
 
 @pytest.fixture(params=MACHINES)
-def ground(request: pytest.FixtureRequest, pair: Pair) -> Iterator[Machines]:
-    with machines(request.param, pair) as found:
+def ground(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Machines]:
+    with machines(request.param, servers) as found:
         yield found
 
 
