@@ -10,7 +10,7 @@ from drill.adapters.scenario_yaml_document import Document, Place, parse, read_t
 from drill.model.errors import ScenarioInvalid
 from drill.model.problem import Path, did_you_mean
 
-SHARED: Final = ("contacts", "sites", "zones", "limits", "messages")
+SHARED: Final = ("contacts", "sites", "zones", "limits", "prices", "messages")
 """What a shared file may hold."""
 _BY_NAME: Final = ("contacts", "sites", "zones")
 _WITHIN: Final = ("messages",)

@@ -86,6 +86,7 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
         "vantage_points": tuple(row.point(name, user_probes) for name, row in scenario.vantage_points.items()),
         "contacts": tuple(Contact(id=name, **row.model_dump(exclude={"rota"})) for name, row in scenario.contacts.items()),
         "messages": scenario.messages.messages(),
+        "prices": scenario.prices.prices() if scenario.prices else None,
         "limits": Limits(max_changes=limits.max_changes, allow=limits.allow, freeze=limits.freeze, dead_man_s=limits.dead_man),
     }
 

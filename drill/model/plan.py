@@ -13,6 +13,7 @@ from drill.model.effects import Resume
 from drill.model.errors import JournalBroken
 from drill.model.events import canonical
 from drill.model.plan_channels import Messages
+from drill.model.plan_prices import Prices
 from drill.model.plan_probes import Canary, Guard, Probe, VantagePoint
 
 __all__ = [
@@ -205,6 +206,7 @@ class Plan(Frozen):
     contacts: tuple[Contact, ...] = ()
     messages: Messages = Messages()
     limits: Limits
+    prices: Prices | None = None
     phases: tuple[PlannedPhase, ...]
     failback: tuple[PlannedPhase, ...] = ()
     gates: tuple[Gate, ...] = ()
@@ -226,7 +228,7 @@ class Plan(Frozen):
     def _without_what_is_not_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Plans of older releases keep their digest."""
         row: dict[str, Any] = write(self)
-        return {name: value for name, value in row.items() if value or name not in {"zones", "vantage_points"}}
+        return {name: value for name, value in row.items() if value or name not in {"zones", "vantage_points", "prices"}}
 
     def digest(self) -> str:
         """SHA-256 of the plan: what a person approved."""

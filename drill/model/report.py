@@ -204,6 +204,20 @@ class FindingRow(Shape):
     severity: Literal["info", "warning", "error"]
 
 
+class BuiltRow(Shape):
+    """What Terraform built of one type that a provider may charge for.
+
+    `held_s` adds up how long each was there, from the beginning of its making to the end of its removal; `left` are those that still are.
+    """
+
+    type: str
+    count: int
+    held_s: float
+    left: int
+    amount: float | None
+    """At the scenario's prices, in its currency; null where it says none."""
+
+
 class TrendPoint(Shape):
     """A past drill of the same scenario and mode."""
 
@@ -262,6 +276,9 @@ class Report(Shape):
     replies: tuple[ReplyRow, ...]
     promises: tuple[PromiseRow, ...] = ()
     probes: tuple[ProbeRow, ...]
+    built: tuple[BuiltRow, ...] = ()
+    currency: str = ""
+    """Of the amounts; empty when the scenario says no prices."""
     undos: tuple[UndoRow, ...]
     fixes: tuple[FixRow, ...]
     findings: tuple[FindingRow, ...]

@@ -11,6 +11,7 @@ from drill.model.durations import Duration
 from drill.model.scenario_channels import MessagesForm
 from drill.model.scenario_guards import Guards
 from drill.model.scenario_people import ContactForm
+from drill.model.scenario_prices import PricesForm
 from drill.model.scenario_schedules import ScheduleForm
 from drill.model.scenario_sites import Domain, SiteForm, ZoneForm
 from drill.model.scenario_values import Form, Freeze, Id, Secret, Span, Words
@@ -179,6 +180,7 @@ class Scenario(Form):
     guards: Guards = Field(default={})
     vantage_points: dict[Id, VantageForm] = Field(default={}, description="Other hosts that ask the probes too, with `drill probe`.")
     limits: LimitsForm
+    prices: PricesForm | None = Field(default=None, description="What resources cost, for the report: nothing is assumed.")
     contacts: dict[Id, ContactForm] = Field(default={})
     messages: MessagesForm = MessagesForm()
     defaults: DefaultsForm = DefaultsForm()

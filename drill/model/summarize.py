@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drill.model.attempts import Work, works
+from drill.model.built import built_rows
 from drill.model.clocks import NO_CLOCKS, noticed_ms, shares_of
 from drill.model.courses import courses
 from drill.model.critical_path import critical_path
@@ -61,6 +62,8 @@ def summarize(facts: Sequence[Fact], *, trend: Sequence[TrendPoint] = (), versio
         steps=step_rows(timeline, tasks, path),
         **_people(timeline, asked),
         probes=probe_rows(timeline, series, views, worst=recovery.probe),
+        built=built_rows(timeline),
+        currency=timeline.plan.prices.currency if timeline.plan.prices else "",
         undos=undos,
         fixes=best,
         findings=findings,

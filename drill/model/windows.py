@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import ceil, isfinite
 from typing import Final, NamedTuple
 
+from drill.model.built import sites_by_address
 from drill.model.events import Fact, Kind
 from drill.model.plan import Plan
 from drill.model.spans import Stretch, milliseconds
@@ -69,12 +70,13 @@ def all_series(timeline: Timeline) -> dict[str, Series]:
     shots: dict[str, list[Shot]] = {name: [] for name in planned_series(timeline.plan)}
     users = {name for name, user_view in planned_series(timeline.plan).items() if user_view}
     clocks: dict[str, dict[str, float]] = {}
+    built = sites_by_address(timeline)
     for fact in timeline.of(Kind.PROBE_SAMPLED):
         vantage = vantage_of(fact)
         name = series_id(fact.data["probe"], vantage)
         if fact.data["user_view"] and name not in shots:
             users.add(name)
-        shots.setdefault(name, []).append(_shot(timeline, fact))
+        shots.setdefault(name, []).append(_shot(timeline, fact, built))
         if vantage:
             errors = clocks.setdefault(name, {})
             errors[fact.epoch] = min(errors.get(fact.epoch, clock_error_s(fact.data)), clock_error_s(fact.data))
@@ -100,13 +102,14 @@ def _series(name: str, shots: list[Shot], every: Mapping[str, int], *, user_view
     return Series(name, user_view, every.get(asks, usual) if user_view else usual, tuple(shots), vantage, clock_ms)
 
 
-def _shot(timeline: Timeline, fact: Fact) -> Shot:
+def _shot(timeline: Timeline, fact: Fact, built: Mapping[str, str]) -> Shot:
     data = fact.data
     sent = timeline.ms_of(fact, data["sent_s"])
     received = data["received_s"]
     answered = sent if received is None else max(sent, timeline.ms_of(fact, received))
     late = max(0, milliseconds(data["sent_s"] - data["due_s"]))
-    return Shot(timeline.ms_of(fact, data["due_s"]), sent, answered, bool(data["ok"]), data["site"] or "", late)
+    site = data["site"] or built.get(data.get("address") or "", "")
+    return Shot(timeline.ms_of(fact, data["due_s"]), sent, answered, bool(data["ok"]), site, late)
 
 
 def _usual_step(shots: Sequence[Shot]) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
+from drill.model.built import free_of_charge, told_of, type_of
 from drill.model.durations import Duration
 from drill.model.effects import Effect, Outputs, Verb
 from drill.model.errors import Fatal
@@ -16,7 +16,6 @@ from drill.model.plan_policy import RULES, bounds_of, refuse_broken
 from drill.model.ports import Attempt, TerraformChange, TerraformEvent, TerraformPlan, Workspace, World
 from drill.steps.base import Params, Step
 
-_TYPE: Final = re.compile(r"(?:^|\.)([a-z0-9_-]+)(?=\.[^.\[]+(?:\[[^\]]*\])?$)")
 _PRIVATE: Final = re.compile(r"secret|password|token|access_key|conn_str")
 _IN_ADDRESS: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
@@ -194,11 +193,9 @@ def _tags(after: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _cost(addresses: Sequence[str]) -> str:
-    """How many of each type, and that nobody here knows their price: `built 2 aws_instance, 1 aws_lb; …`."""
-    types = Counter(_TYPE.findall(address)[-1] for address in addresses)
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items(), key=lambda row: (-row[1], row[0])))
-    free = all(kind.startswith("terraform_") for kind in types)  # Terraform's own, which nobody charges for
-    return f"built {told or 'nothing'}{'' if free else '; price unknown, charged until it is destroyed'}"
+    """How many of each type: `built 2 aws_instance, 1 aws_lb; charged until it is destroyed`. The report says for how long."""
+    free = all(free_of_charge(type_of(address)) for address in addresses)
+    return f"built {told_of(addresses) or 'nothing'}{'' if free else '; charged until it is destroyed'}"
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from drill.model.report import MessageRow, ReplyRow, Report
-from drill.views import charts, figures, headline, timeline, words
+from drill.views import charts, costs, figures, headline, timeline, words
 
 Language = Literal["both", "en", "zh"]
 
@@ -62,6 +62,7 @@ def _context(report: Report, lang: Language) -> dict[str, Any]:
         "bullets": charts.bullets_of(report.phases),
         "trend": charts.trend_of(report),
         "talk": talk_of(report),
+        "costs": costs.costs_of(report),
         "judged": lambda met: headline.objective_of(report, met),
     }
 
@@ -85,6 +86,7 @@ def _environment() -> Environment:
         promised=figures.promised,
         exact=figures.exact,
         difference=figures.difference,
+        money=costs.money,
         day=figures.day,
         at=lambda at_s, axis: axis.x(at_s),
         state_of=words.state_of,

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from drill.model.report import HoldRow, Label, PhaseRow, Report
 from drill.views.charts import views_of
+from drill.views.costs import cost_line
 from drill.views.figures import NOTHING, difference, exact, interval, length, printable, promised
 from drill.views.headline import objective_of, to_fix, verdict_of
 from drill.views.words import MODES, both, stamps, state_of
@@ -53,6 +54,7 @@ class _Writer:
         yield f"\n{self.word(_PHASES)}"
         yield "|---|---:|---:|---:|---|"
         yield from map(self._phase, report.phases)
+        yield from self._costs()
         yield from self._fixes()
         chain = self.word(both("facts, head digest", "条事实，链尾摘要"))
         yield f"\n{report.evidence.facts} {chain} `{printable(report.evidence.head_digest[:16])}…`"
@@ -110,6 +112,11 @@ class _Writer:
         mark = f" ◂ {self.word(both('bottleneck', '瓶颈'))}" if phase.bottleneck else ""
         state = self.word(state_of(phase.state))
         return f"| {self.say(phase.title)}{mark} | {length(phase.actual_s)}{note} | {promised(phase.budget_s)} | {human} | {state} |"
+
+    def _costs(self) -> Iterator[str]:
+        line = cost_line(self.report)
+        if line is not None:
+            yield f"\n{self.say(line)}"
 
     def _fixes(self) -> Iterator[str]:
         fixes = to_fix(self.report, most=3)

@@ -73,22 +73,23 @@ def test_it_ends_with_its_objectives_met_and_a_record_that_verifies(clouds: TwoC
     assert clouds.troubles == []
 
 
-@pytest.mark.usefixtures("report")
-def test_the_users_were_served_by_the_primary_then_by_what_was_built_then_by_the_primary(clouds: TwoClouds) -> None:
+def test_the_users_were_served_by_the_primary_then_by_what_was_built_then_by_the_primary(clouds: TwoClouds, report: dict[str, Any]) -> None:
     home, away = frozenset(REGIONS["a"]), frozenset(outputs(clouds, "rebuild.capacity")["addresses"])
 
     turns = [side for side, _ in itertools.groupby(answers(clouds), lambda address: home if address in home else away & {address} and away)]
 
     assert turns == [home, away, home]
+    [runs] = [row["runs"] for row in report["probes"] if row["id"] == "checkout"]
+    assert [site for site, _ in itertools.groupby(run["site"] for run in runs if run["ok"])] == ["primary", "standby", "primary"]
     assert clouds.standby.served == away
 
 
-@pytest.mark.usefixtures("report")
-def test_everything_that_was_built_was_destroyed_and_the_cloud_itself_says_so(clouds: TwoClouds) -> None:
+def test_everything_that_was_built_was_destroyed_and_the_cloud_itself_says_so(clouds: TwoClouds, report: dict[str, Any]) -> None:
     built, gone = outputs(clouds, "rebuild.capacity"), outputs(clouds, "release.capacity")
 
     assert sorted(gone["destroyed"]) == built["created"]
     assert {"aws_lb.site", "aws_instance.app[0]", "aws_vpc.site"} <= {*built["created"]}
+    assert (sum(row["count"] for row in report["built"]), {row["left"] for row in report["built"]}) == (built["count"], {0})
     assert clouds.standby.serving == frozenset()
     assert clouds.account.holdings(clouds.standby.region) == clouds.standby.began
 

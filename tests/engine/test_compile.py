@@ -239,3 +239,11 @@ def test_wrong_shapes_never_break_the_checks(data: Any) -> None:
     found = scenario_problems({"phases": data, "failback": data, "defaults": data, "steady_state": data, "probes": data}, KINDS)
 
     assert all(problem.code.startswith("S") and problem.what for problem in found)
+
+
+def test_prices_are_part_of_the_plan_and_a_plan_without_keeps_its_digest() -> None:
+    said = _plan(prices={"currency": "CNY", "per_hour": {"alicloud_instance": 0.4}})
+
+    assert said.prices is not None
+    assert (said.prices.currency, said.prices.per_hour) == ("CNY", {"alicloud_instance": 0.4})
+    assert "prices" not in _plan().model_dump()

@@ -77,3 +77,31 @@ def test_a_freeze_that_cannot_be_understood_is_refused(text: str) -> None:
 def test_data_without_braces_holds_no_expression(value: Any) -> None:
     assert not is_expression(value)
     assert is_expression([value, {"deep": ["{{ steps.a.outputs.b }}"]}])
+
+
+def test_prices_are_the_users_own_and_the_closer_one_counts() -> None:
+    form = scenario(prices={"currency": "USD", "per_hour": {"aws_lb": 0.0225, "aws_lb.inner": 0, "alicloud_instance": 0.4}}).prices
+    assert form is not None
+
+    prices = form.prices()
+
+    assert (prices.of("aws_lb.site", "aws_lb"), prices.of('aws_lb.inner["a"]', "aws_lb")) == (0.0225, 0)
+    assert prices.of("aws_eip.zone[0]", "aws_eip") is None
+
+
+@pytest.mark.parametrize(
+    ("prices", "why"),
+    [
+        ({"per_hour": {"aws_lb": 1}}, "currency"),
+        ({"currency": "dollar", "per_hour": {"aws_lb": 1}}, "currency"),
+        ({"currency": "USD"}, "per_hour"),
+        ({"currency": "USD", "per_hour": {}}, "per_hour"),
+        ({"currency": "USD", "per_hour": {"aws_lb": -1}}, "greater than or equal to 0"),
+        ({"currency": "USD", "per_hour": {"aws_lb": float("inf")}}, "finite"),
+        ({"currency": "USD", "per_hour": {"aws lb": 1}}, "match"),
+        ({"currency": "USD", "per_hour": {"aws_lb": 1}, "per_day": {}}, "per_day"),
+    ],
+)
+def test_prices_that_mean_nothing_are_refused(prices: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        scenario(prices=prices)

@@ -191,7 +191,7 @@ def test_what_was_built_is_counted_by_its_type_and_no_price_is_invented() -> Non
 
     TerraformApply().run(PARAMS, a_world(terraform=fake), attempt)
 
-    assert attempt.said[-1] == ("built 2 aws_instance, 1 aws_vpc; price unknown, charged until it is destroyed", {"count": 3})
+    assert attempt.said[-1] == ("built 2 aws_instance, 1 aws_vpc; charged until it is destroyed", {"count": 3})
 
 
 def test_terraform_s_own_resources_cost_nothing() -> None:
