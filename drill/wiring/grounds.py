@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from drill.adapters.levers import NamedLevers
 from drill.model.errors import PreflightFailed
 from drill.model.plan import Plan
 from drill.model.ports import DatabaseAccess, Ground, Levers, Secrets
+from drill.model.scenario_sites import engine_of
 from drill.settings import EnvironmentSecrets, Settings
 from drill.steps.base import registry
 from drill.wiring.posts import Post, channels_alone, live_carrier, no_post, open_post
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
 def open_routed_grounds(settings: Settings, plan: Plan, *, drill: str) -> Grounds:
     """The ground of a live plan: nothing is started, and no provider is asked yet.
 
-    Raises: PreflightFailed: an endpoint may not be used (F045), a secret of the plan's texts is not set (F010), or a site is the sandbox's
-    and that is not up (F041).
+    Raises: PreflightFailed: an endpoint may not be used (F045), a secret of the plan's texts is not set (F010), a site is the sandbox's
+    and that is not up (F041), or a database's driver is missing (F046).
     """
     from drill.adapters.ansible import AnsibleRunner
 
+    _need_drivers(plan)
     sandbox = running_sandbox(settings, plan)
     secrets = EnvironmentSecrets(settings.secrets_file, sandbox.secrets if sandbox else {})
     watch = position_watch(settings, plan, secrets, drill=drill)
@@ -119,6 +122,13 @@ def running_sandbox(settings: Settings, plan: Plan) -> Sandbox | None:
     if sandbox is None:
         raise PreflightFailed("the sandbox is not up.", code="F041", fix="Run `drill sandbox up` first: part of the plan stands on it.")
     return sandbox
+
+
+def _need_drivers(plan: Plan) -> None:
+    """The canary would find out in the middle of a drill."""
+    mysql = any(engine_of(site.options) == "mysql" for site in plan.sites) or bool(plan.canary and plan.canary.mysql)
+    if mysql and importlib.util.find_spec("pymysql") is None:
+        raise PreflightFailed("there is no driver for MySQL here.", code="F046", fix="Install it: pip install 'dr-drill[mysql]'.")
 
 
 def _post(settings: Settings, plan: Plan, secrets: Secrets) -> Post:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -85,6 +86,15 @@ def test_where_tls_is_required_a_server_without_it_hears_nothing_of_the_user() -
 def test_a_missing_certificate_is_told_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(MysqlBroken, match="No such file"):
         opened(1, sslmode="verify-full", ca=str(tmp_path / "none.pem"))
+
+
+def test_a_missing_driver_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+
+    with pytest.raises(Fatal) as missing:
+        opened(1)
+
+    assert (missing.value.code, "dr-drill[mysql]" in missing.value.fix) == ("A298", True)
 
 
 def test_a_connection_string_names_servers_user_and_tls() -> None:
