@@ -31,13 +31,14 @@ class VantageWatch:
     def __init__(self, recorder: Recorder, plan: Plan) -> None:
         self._recorder = recorder
         self._points = {point.id: point for point in plan.vantage_points if point.key}
+        self._judged = plan.objectives.rto_binds != "none"
         self._newest: dict[str, datetime] = {}
         self._seq = 0
 
     @property
     def wanted(self) -> Collection[str]:
         """The points whose users count: the drill does not begin without them."""
-        return [name for name, point in self._points.items() if point.user_view]
+        return [name for name, point in self._points.items() if point.user_view and self._judged]
 
     def begin(self, orders: Mapping[str, WorkOrder], *, within_s: float = READY_WITHIN_S) -> None:
         """Say what is to be asked, and wait until every point has sent samples.
@@ -57,7 +58,7 @@ class VantageWatch:
             orders=given,
         )
         silent = self._wait(lambda: [name for name in self._points if name not in self._newest], within_s)
-        if lost := [name for name in silent if self._points[name].user_view]:
+        if lost := [name for name in silent if name in self.wanted]:
             raise PreflightFailed(
                 f"no sample came from {', '.join(lost)} within {within_s:g} s, and the recovery time is theirs too.",
                 code="F071",
