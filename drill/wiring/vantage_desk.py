@@ -28,6 +28,8 @@ _FRESH_S: Final = 0.5
 _AT_ONCE: Final = 50
 """So many drills nobody has looked at are looked at in one go."""
 _MOST_KEPT: Final = 200
+MOST_SAMPLES_A_DRILL: Final = 1_000_000
+"""A day of ten probes a second: what sends more is broken, and would fill the disk."""
 _KINDS: Final = frozenset({Kind.DRILL_PLANNED, Kind.PREFLIGHT_CHECKED, Kind.DRILL_FINISHED})
 _LOG: Final = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class Seat:
     key: bytes
     """SHA-256 of its key."""
     order: WorkOrder | None = None
+    taken: int = 0
+    """How many samples it has sent for its drill."""
 
 
 @dataclass
@@ -99,16 +103,20 @@ class VantageDesk:
     def order(self, seats: Sequence[Seat], scenario: str) -> WorkOrder | None:
         """What the newest running drill among these wants to be asked; only of a scenario, when one is named."""
         for seat in seats:
-            wanted = not self._known[seat.drill].over and (not scenario or self._known[seat.drill].plan.scenario == scenario)
-            if wanted and seat.order is not None:
+            known = self._known.get(seat.drill)
+            if known is not None and not known.over and scenario in {"", known.plan.scenario} and seat.order is not None:
                 return seat.order
         return None
 
     def take(self, seats: Sequence[Seat], batch: Batch) -> Receipt:
         """Store the sound samples of a batch: when this returns, they are in the journal."""
         seat = next((one for one in seats if one.drill == batch.drill), None)
-        if seat is None or (known := self._known[seat.drill]).over:
+        known = None if seat is None else self._known.get(seat.drill)
+        if seat is None or known is None or known.over:
             return Receipt(over=True)
+        seat.taken += len(batch.samples)
+        if seat.taken > MOST_SAMPLES_A_DRILL:
+            return Receipt(refused=len(batch.samples), why=f"more than {MOST_SAMPLES_A_DRILL} samples came for this drill")
         found = sieve(known.plan, seat.vantage, batch.samples, planned_at=known.planned_at, now=self.clock.now())
         if not store(self.journal, seat.drill, found.drafts):
             known.over = True

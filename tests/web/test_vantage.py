@@ -17,6 +17,7 @@ from drill.model.errors import UsageError
 from drill.model.events import Kind
 from drill.model.plan import VantagePoint
 from drill.model.vantage_wire import Batch, Sampled
+from drill.wiring import vantage_desk
 from tests.engine.vantage_samples import order_for, vantage_plan
 from tests.web.served import PATH, pushed, up
 from tests.web.vantage_served import FRANKFURT, TOKYO, Stand, batch, now_sampled, standing
@@ -235,3 +236,14 @@ def test_the_key_is_in_no_fact(running: Stand) -> None:
 
     assert FRANKFURT not in facts
     assert len(running.journal.read("d", kinds=frozenset({Kind.PROBE_SAMPLED}))) == 1
+
+
+def test_a_point_that_sends_without_end_is_stopped_before_it_fills_the_disk(running: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vantage_desk, "MOST_SAMPLES_A_DRILL", 5)
+    link = running.link()
+
+    first = link.send(Batch(drill="d", samples=samples(running, 1, 2, 3)))
+    then = link.send(Batch(drill="d", samples=samples(running, 4, 5, 6)))
+
+    assert (first.refused, then.refused, "samples came" in then.why) == (0, 3, True)
+    assert len(running.samples()) == 3
