@@ -10,7 +10,7 @@ from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags
 from drill.adapters.outage_parts import QUARANTINE, Part, State
 from drill.model.effects import Verb
 
-_STATEFUL: Final = "connections that are open already: a security group does not end those it has let in"
+_STATEFUL: Final = "connections that are open already, where only security groups were swapped: these do not end what they have let in"
 _DOING: Final = "its security groups become one that lets nothing through"
 
 
