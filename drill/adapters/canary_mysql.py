@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final
 
@@ -19,7 +19,7 @@ _CREATE: Final = (
     "create table if not exists canary (drill varchar(190) character set utf8mb4 collate utf8mb4_bin not null, `row` bigint not null,"
     " at datetime(6) not null, primary key (drill, `row`))"
 )
-_INSERT: Final = "insert into canary (drill, `row`, at) values (%s, %s, now(6)) on duplicate key update drill = values(drill)"
+_INSERT: Final = "insert into canary (drill, `row`, at) values (%s, %s, now(6)) on duplicate key update drill = canary.drill"
 _RANGES: Final = (
     "select min(`row`), max(`row`) from (select `row`, `row` - cast(row_number() over (order by `row`) as signed) as island"
     " from canary where drill = %s and `row` <= %s) as numbered group by island order by 1"
@@ -154,8 +154,28 @@ def found_ranges(access: DatabaseAccess, drill: str, up_to: int, *, within_s: fl
 
     Raises: Retryable: the site does not answer (A163). Fatal: its password file cannot be used (A297).
     """
+    return _ranges(lambda: MysqlConnection(of_site(access), until_s=time.monotonic() + within_s), drill, up_to)
+
+
+def found_where_written(text: str, drill: str, up_to: int, *, within_s: float = 5.0) -> list[list[int]]:
+    """The same of the host that takes writes, of those that the canary's connection string names. Raises: as above."""
+    race = _Race(of_text(text))
+
+    def writable() -> MysqlConnection:
+        winner = race.winner(until_s=time.monotonic() + within_s)
+        if winner is None:
+            raise MysqlBroken(race.why or "no host takes writes")
+        return winner
+
     try:
-        connection = MysqlConnection(of_site(access), until_s=time.monotonic() + within_s)
+        return _ranges(writable, drill, up_to)
+    finally:
+        race.close()
+
+
+def _ranges(connect: Callable[[], MysqlConnection], drill: str, up_to: int) -> list[list[int]]:
+    try:
+        connection = connect()
         rows = connection.rows(_RANGES, [drill, up_to])
         connection.close()
     except MysqlBroken as broken:

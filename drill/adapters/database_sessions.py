@@ -120,7 +120,7 @@ class MysqlSession:
 
     def write(self) -> None:
         """A commit that leaves nothing but its place in the log; a read-only server refuses it whatever the user's rights are."""
-        self._connection.rows("drop table if exists drill.drill_writable")
+        self._connection.rows("drop table if exists mysql.drill_writable")
 
     def close(self) -> None:
         self._connection.close()

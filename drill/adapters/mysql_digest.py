@@ -7,6 +7,10 @@ from typing import Final
 
 _TEXTS: Final = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
 _BYTES: Final = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+_SHAPES: Final = (
+    "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection", "geomcollection",
+    "vector",
+)  # fmt: skip
 _NONE: Final = f"repeat('-', {64})"
 
 
@@ -38,9 +42,11 @@ def quoted(name: str) -> str:
 
 
 def _digestible(column: str, kind: str) -> str:
-    """A value as bytes that say the same on every copy: texts as they are stored, a float with all its digits, bits as their number."""
+    """A value as it says the same on every copy: texts and shapes as they are stored, a float with all its digits, bits as their number."""
     if kind in {*_TEXTS, *_BYTES}:
         return column
+    if kind in _SHAPES:
+        return f"hex({column})"
     if kind == "float":
         return f"{column} * 1e0"
     if kind == "bit":

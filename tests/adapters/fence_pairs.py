@@ -84,7 +84,7 @@ def started(engine: str, template: Path) -> Two:
             raise
         return Two(engine, _postgres(pair.a), _postgres(pair.b), pair.end, {})
     mine = my_pair.start_pair(template)
-    mine.a.sql("create user drill@'127.0.0.1' identified by 'hunter22'; grant drop on drill.* to drill@'127.0.0.1'")
+    mine.a.sql("create user drill@'127.0.0.1' identified by 'hunter22'; grant drop on mysql.* to drill@'127.0.0.1'")
     assert my_pair.wait_applied(mine.a, mine.b)
     file = mine.folder / "drill.cnf"
     file.write_text("[client]\npassword = 'hunter22'\n")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("mysql")
 KINDS = (
     "create table shop.kinds (id int primary key, f float, d double, n decimal(20, 6), b bit(5), y year, t time(3), at datetime(6),"
     " ts timestamp(3) null, e enum('a', 'b'), s set('x', 'y'), c char(9) character set latin1, v varchar(99), big longtext, raw blob,"
-    " j json, g point, gone int as (id + 1) stored, `odd ``name` int)"
+    " j json, g point, u uuid, i inet6, gone int as (id + 1) stored, `odd ``name` int)"
 )
 
 
@@ -202,6 +202,8 @@ def test_a_value_is_verified(pair: MyPair) -> None:
         ("raw", "x'00'", "x''"),
         ("j", "'[1]'", "'[2]'"),
         ("g", "point(1, 2)", "point(2, 1)"),
+        ("u", "'123e4567-e89b-12d3-a456-426655440000'", "'123e4567-e89b-12d3-a456-426655440001'"),
+        ("i", "'::1'", "'::2'"),
         ("`odd ``name`", "1", "2"),
     ],
 )
