@@ -53,8 +53,12 @@ class ApolloKeeper:
     def _released(self, keys: Mapping[str, str]) -> dict[str, str]:
         """What applications get."""
         found = self._ask(keys, "GET", "/releases/latest")
+        if found is None:
+            return {}  # nothing was ever released
         rows = found.get("configurations") if isinstance(found, dict) else None
-        return {str(name): str(value) for name, value in rows.items()} if isinstance(rows, dict) else {}
+        if not isinstance(rows, dict):
+            raise NoAnswer("it is not Apollo that answers", sent=True)
+        return {str(name): str(value) for name, value in rows.items()}
 
     def _ask(self, keys: Mapping[str, str], method: str, below: str, body: Mapping[str, str] | None = None) -> Any:
         place = [("envs", "env"), ("apps", "app"), ("clusters", "cluster"), ("namespaces", "namespace")]

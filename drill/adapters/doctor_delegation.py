@@ -22,8 +22,8 @@ def delegated_to(zone: str, resolver: tuple[str, int] | None = None) -> set[str]
     import dns.rdatatype
     import dns.resolver
 
-    asked = _resolver(resolver)
     try:
+        asked = _resolver(resolver)
         hosts = [row.target.to_text() for row in asked.resolve(zone, "NS", lifetime=_PATIENCE_S)]
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
         raise Fatal(f"nothing delegates {zone}: no name server is named.", code="A228", fix="Delegate it at its registrar.") from error
@@ -39,7 +39,7 @@ def _addresses(asked: Resolver, host: str) -> Sequence[str]:
     for rtype in ("A", "AAAA"):
         try:
             found += [row.to_text() for row in asked.resolve(host, rtype, lifetime=_PATIENCE_S)]
-        except dns.exception.DNSException:
+        except (dns.exception.DNSException, OSError):
             continue  # a server need not have both, and one that cannot be found is missing from the answer
     return found
 

@@ -90,8 +90,9 @@ def _why(error: Exception) -> str:
 
 
 def _read(answer: http.client.HTTPResponse, connection: http.client.HTTPConnection, *, until_s: float) -> str:
-    """The body, to a limit. Raises: TimeoutError: it does not end in time, however slowly it drips."""
+    """The body, to a limit. Raises: TimeoutError: it does not end in time, however slowly it drips. IncompleteRead: it breaks off."""
     parts: list[bytes] = []
+    promised = answer.length or 0  # asked for now: some Pythons count it down
     while sum(map(len, parts)) < _LONGEST:
         left_s = until_s - time.monotonic()
         if left_s <= 0:
@@ -102,7 +103,10 @@ def _read(answer: http.client.HTTPResponse, connection: http.client.HTTPConnecti
         if not part:
             break
         parts.append(part)
-    return b"".join(parts)[:_LONGEST].decode(errors="replace")
+    found = b"".join(parts)
+    if len(found) < min(promised, _LONGEST):
+        raise http.client.IncompleteRead(found, promised - len(found))
+    return found[:_LONGEST].decode(errors="replace")
 
 
 def _target_of(url: str) -> _Target:

@@ -12,9 +12,10 @@ from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.ports import KafkaAccess, PartitionEnd
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, TopicPartition
 
-_REFUSALS: Final = frozenset({"_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED"})
+_REFUSALS: Final = ("AUTHENTICATION", "AUTHENTICATION_FAILED", "AUTHORIZATION_FAILED", "TOPIC_EXCEPTION", "INVALID_GROUP_ID")
+"""How the names of errors end that no second try mends."""
 _ABSENT: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 _NOBODY: Final = "drill-looks-only"
 _LOG: Final = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class KafkaEnds:
         cause: Any = error.args[0] if error.args else None
         name = cause.name() if cause is not None and hasattr(cause, "name") else type(error).__name__
         words = self._values.hidden(cause.str() if cause is not None and hasattr(cause, "str") else str(error))
-        if name in _REFUSALS or name in _ABSENT:
+        if name.endswith(_REFUSALS) or name in _ABSENT:
             return Fatal(f"Kafka at {access.bootstrap} refuses: {words}.", code="A288", fix="Correct topic, credentials or rights.")
         fix = "See that it is up and can be reached from here."
         return Retryable(f"Kafka at {access.bootstrap} gives no answer: {words}.", code="A182", fix=fix)
@@ -70,7 +71,7 @@ def _topic(consumer: Consumer, topic: str, *, group: str, newest: bool, until_s:
     if found.error is not None:
         raise KafkaException(found.error)
     places = [TopicPartition(topic, number) for number in sorted(found.partitions)]
-    read = {row.partition: row.offset for row in consumer.committed(places, timeout=_left(until_s))} if group else {}
+    read = _read_up_to(consumer, places, until_s=until_s) if group else {}
     rows = []
     for place in places:
         low, high = consumer.get_watermark_offsets(place, timeout=_left(until_s))
@@ -78,6 +79,17 @@ def _topic(consumer: Consumer, topic: str, *, group: str, newest: bool, until_s:
         newest_s = _newest_s(consumer, topic, place.partition, span=(low, high), until_s=until_s) if newest else None
         rows.append(PartitionEnd(topic, place.partition, high, newest_s, committed if committed >= 0 else None))
     return rows
+
+
+def _read_up_to(consumer: Consumer, places: Sequence[TopicPartition], *, until_s: float) -> dict[int, int]:
+    """The next offset that the group reads, by partition. A partition that cannot be told of is no partition that nobody has read."""
+    from confluent_kafka import KafkaException
+
+    rows = consumer.committed(list(places), timeout=_left(until_s))
+    for row in rows:
+        if row.error is not None:
+            raise KafkaException(row.error)
+    return {row.partition: row.offset for row in rows}
 
 
 def _newest_s(consumer: Consumer, topic: str, partition: int, *, span: tuple[int, int], until_s: float) -> float | None:

@@ -14,10 +14,18 @@ Rego = Callable[[Mapping[str, Any]], tuple[str, ...]]
 
 
 def plan_of(shown: Ended, sha256: str, rego: Rego = lambda _plan: ()) -> TerraformPlan:
-    """The plan that `show` printed; values that are sensitive are left out. Raises: Fatal: it printed none (A241)."""
+    """The plan that `show` printed; values that are sensitive are left out. Raises: Fatal: it printed none, or in another form (A241)."""
     found = next((event for event in shown.events if "format_version" in event), None)
     if found is None:
         raise Fatal("terraform show printed no plan.", code="A241", fix="Run it by hand in the workspace.")
+    try:
+        return _read(found, sha256, rego)
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"terraform show printed a plan that is not of a form we know ({found['format_version']}): {error!r}."
+        raise Fatal(what, code="A241", fix="Use a Terraform or OpenTofu whose plans are of format 1.") from error
+
+
+def _read(found: Mapping[str, Any], sha256: str, rego: Rego) -> TerraformPlan:
     changes = [_change(row) for row in found.get("resource_changes", ()) if row.get("mode") == "managed" and _does_something(row["change"])]
     outputs = {
         name: row["after"]

@@ -12,7 +12,7 @@ from drill.adapters.secret_values import SecretValues
 from drill.model.errors import Fatal
 from drill.model.ports import Answered, Call
 from tests.adapters.little_http import answering
-from tests.adapters.loopback import reset, serving
+from tests.adapters.loopback import reset, say, serving
 from tests.adapters.pg_pair import free_port
 from tests.fakes import FakeSecrets
 
@@ -83,6 +83,13 @@ def test_an_answer_that_is_no_http_is_none() -> None:
         answer = send(f"http://127.0.0.1:{server.port}/")
 
     assert (answer.status, answer.error) == (0, "the answer is no HTTP, or broke off")
+
+
+def test_an_answer_that_breaks_off_is_no_whole_one() -> None:
+    with serving(say(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf of it")) as server:
+        answer = send(f"http://127.0.0.1:{server.port}/")
+
+    assert (answer.sent, answer.status, answer.error) == (True, 0, "the answer is no HTTP, or broke off")
 
 
 def test_an_answer_that_drips_for_ever_ends_with_its_time() -> None:
