@@ -11,7 +11,7 @@ from drill.engine.compile_ground_checks import ground_problems
 from drill.engine.compile_guard_checks import guard_problems
 from drill.engine.compile_outline import Names, Outline, PhaseOutline, StepOutline, names, outline
 from drill.engine.compile_rota import people_problems
-from drill.engine.compile_vantage_checks import vantage_problems
+from drill.engine.compile_vantage_checks import kept_problems, vantage_problems
 from drill.engine.expressions import BadExpression, find_step, references, texts
 from drill.model.graph import ancestors, find_cycle
 from drill.model.problem import Path, Problem, did_you_mean
@@ -35,6 +35,7 @@ def scenario_problems(data: Mapping[str, Any], kinds: Kinds) -> list[Problem]:
         *hand_problems(data, seen, {name for name, kind in kinds.items() if kind.by_hand}),
         *guard_problems(data, seen),
         *vantage_problems(data, seen),
+        *kept_problems(data, seen),
         *people_problems(data),
     ]
     for at, probe in names(data.get("steady_state"), ("steady_state",)):

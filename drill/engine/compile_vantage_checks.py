@@ -1,4 +1,4 @@
-"""What is wrong with the vantage points of a scenario: probes that are not there, and points with nothing to ask."""
+"""What is wrong with vantage points and kept probes: probes that are not there, nothing to ask, and proofs that prove nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import Any
 
 from drill.engine.compile_outline import Outline, mapping, names
 from drill.model.problem import Problem, did_you_mean
+from drill.steps.probe_until import ProbeUntil
+
+
+def kept_problems(data: Mapping[str, Any], seen: Outline) -> Iterator[Problem]:
+    """Steps that wait for a probe that cannot see what they wait for: it never resolves the name again."""
+    kept = {name for name, row in mapping(data.get("probes")).items() if mapping(row).get("connection") == "kept"}
+    for step in seen.steps():
+        if step.kind == ProbeUntil.kind and (probe := step.params.get("probe")) in kept:
+            what = f"'{probe}' keeps its first address: it cannot prove that the traffic has moved."
+            yield Problem((*step.at, step.kind, "probe"), "S049", what, "Name a probe that resolves anew.")
 
 
 def vantage_problems(data: Mapping[str, Any], seen: Outline) -> Iterator[Problem]:

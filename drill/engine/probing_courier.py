@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from itertools import groupby
@@ -11,7 +12,8 @@ from typing import Any, Final, Protocol
 from drill.model.vantage_wire import MOST_SAMPLES, Batch, Compared, Said, Sampled, WorkOrder
 
 MOST_IN_MEMORY: Final = 50_000
-_PARCELS_A_TURN: Final = 100
+_SENDING_S: Final = 3.0
+"""A turn that has much to send ends all the same, so that the agent hears whether it is to go on."""
 Tell = Callable[[str, dict[str, Any]], None]
 """Says what happened: one word, and its fields."""
 
@@ -116,8 +118,9 @@ class Courier:
             self._waiting.extend([*((batch.drill, sample) for sample in batch.samples), *later])  # the oldest go when there are too many
 
     def _send_kept(self) -> bool:
-        """Send what is on disk; false when the server could not be reached."""
-        for _ in range(_PARCELS_A_TURN):
+        """Send what is on disk; false when the server could not be reached, or there is more than a turn can take."""
+        until_s = time.monotonic() + _SENDING_S
+        while time.monotonic() < until_s:
             batch = self._parcels.first()
             if batch is None:
                 return True

@@ -184,7 +184,10 @@ def _obstacles(ground: Ground) -> Iterator[FixRow]:
     for question in ground.asked.values():
         if question.state in {"declined", "expired"}:
             yield _unanswered(phases_title(ground.timeline.plan, question.phases), declined=question.state == "declined")
-    if ground.recovery.gap_ms > LARGEST_GAP_MS:
+    if ground.recovery.silent:
+        place = ground.recovery.probe.partition("@")[2]
+        yield _obstacle(label(f"Keep `drill probe` running at {place}", f"保证 {place} 的 `drill probe` 持续运行"), ground.recovery.why)
+    elif ground.recovery.gap_ms > LARGEST_GAP_MS:
         gap = said(ground.recovery.gap_ms)
         yield _obstacle(label("Keep the observer sampling", "保证观测进程持续采样"), label(f"It was silent for {gap}.", f"中断了 {gap}。"))
     promoted = any(work.planned.no_return and work.state == "succeeded" for work in ground.works.values())

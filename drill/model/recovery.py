@@ -35,6 +35,8 @@ class Recovery:
     lost: tuple[Stretch, ...] = ()
     """Every stretch of failure before the verdict; one that never ended reaches to its last failed sample."""
     gap_ms: int = 0
+    silent: bool = False
+    """A vantage point sent nothing for so long that its users may have had anything."""
     clock_ms: int | None = 0
     """How far off the axis the place may stand that it was seen from; nothing when nobody knows."""
 
@@ -99,16 +101,18 @@ def _one(timeline: Timeline, series: Series) -> Recovery:
     returned = timeline.returned_ms
     shots = [shot for shot in series.shots if returned is None or (shot.received if shot.ok else shot.sent) < returned]
     if not shots:
-        return Recovery(name, words_nothing(series))
+        return Recovery(name, words_nothing(series), silent=bool(series.vantage))
     need = good_in_a_row(timeline.plan, series.asks)
     found = _losses(timeline, shots, windows(shots, need=need, every_ms=series.every_ms), outage_ms=outage_ms)
     if not found:
         seen = label(f"The probe {name} saw no loss after the outage.", f"故障后探测 {name} 未见服务中断。")
-        return Recovery(name, _words_silent(timeline, series, outage_ms=outage_ms) or seen)
+        quiet = _words_silent(timeline, series, outage_ms=outage_ms)
+        return Recovery(name, quiet or seen, silent=quiet is not None)
     row = replace(_judge(series, shots, found, timeline=timeline, need=need), clock_ms=series.clock_ms)
     if row.met is not None or row.actual_ms is not None or row.why == _words_edge(name):
         return row
-    return replace(row, why=_words_silent(timeline, series, outage_ms=outage_ms) or row.why)
+    quiet = _words_silent(timeline, series, outage_ms=outage_ms)
+    return replace(row, why=quiet or row.why, silent=quiet is not None)
 
 
 def words_nothing(series: Series) -> Label:

@@ -9,6 +9,7 @@ import pytest
 from drill.engine.compile import compile_plan
 from drill.engine.compile_checks import scenario_problems
 from drill.model.plan import Mode, Plan, VantagePoint
+from drill.steps.base import registry
 from tests.scenarios import KINDS, scenario, sound
 
 PROBES = {
@@ -59,3 +60,11 @@ def test_a_point_with_nothing_to_ask_is_refused() -> None:
 def test_a_key_is_a_reference_and_never_the_key_itself() -> None:
     with pytest.raises(ValueError, match="secret:NAME"):
         scenario(probes=PROBES, vantage_points={"frankfurt": {"key": "hunter2"}})
+
+
+def test_a_probe_that_never_resolves_again_cannot_prove_a_switch() -> None:
+    phases = {"traffic": {"steps": {"proof": {"probe.until": {"probe": "sticky"}}, "sound": {"probe.until": {"probe": "search"}}}}}
+
+    (found,) = scenario_problems(sound(probes=PROBES, phases=phases, failback={}), registry())
+
+    assert (found.code, found.at) == ("S049", ("phases", "traffic", "steps", "proof", "probe.until", "probe"))

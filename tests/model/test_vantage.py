@@ -74,6 +74,7 @@ def test_a_point_that_never_sent_a_sample_leaves_the_recovery_unmeasured_with_it
     assert "frankfurt sent no sample of checkout" in report.rto.why.en
     assert "V126" in codes(report)
     assert row(report).samples == 0
+    assert report.fixes[0].title.en == "Keep `drill probe` running at frankfurt"
 
 
 def test_a_target_missed_here_stays_missed_whatever_a_silent_point_might_have_seen() -> None:
