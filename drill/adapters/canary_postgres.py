@@ -73,14 +73,14 @@ class PostgresCanary:
         self._connection = connection
 
 
-def found_ranges(conninfo: str, drill: str, up_to: int, *, within_s: float = 5.0) -> list[list[int]]:
+def found_ranges(conninfo: str, drill: str, up_to: int, *, within_s: float = 5.0, writable: bool = False) -> list[list[int]]:
     """The canary rows of a drill that a site holds, up to the number given, as closed ranges: `[[1, 120], [125, 300]]`.
 
-    Raises: Retryable: the site does not answer (A163).
+    `writable`: of several hosts the one that takes writes is asked. Raises: Retryable: the site does not answer (A163).
     """
     until_s = time.monotonic() + within_s
     try:
-        connection = open_any(conninfo, until_s=until_s)
+        connection = _of_those_that_write(conninfo, until_s) if writable else open_any(conninfo, until_s=until_s)
         rows = connection.query(_RANGES, [drill, up_to], until_s=until_s)
         connection.close()
     except ConnectionBroken as broken:
@@ -90,3 +90,15 @@ def found_ranges(conninfo: str, drill: str, up_to: int, *, within_s: float = 5.0
             f"the canary rows could not be read back: {broken}.", code="A163", fix="Check that the site's database accepts connections."
         ) from broken
     return [[int(first), int(last)] for first, last in rows]
+
+
+def _of_those_that_write(conninfo: str, until_s: float) -> Connection:
+    """Raises: ConnectionBroken: no host takes writes by then."""
+    race = Race(conninfo, session="read-write", again_s=_AGAIN_S, give_up_s=_GIVE_UP_S)
+    try:
+        winner = race.winner(until_s=until_s)
+        if winner is None:
+            raise ConnectionBroken(race.why or "no host takes writes")
+        return winner
+    finally:
+        race.close()

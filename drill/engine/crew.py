@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drill.engine.attempt import Result, StepRunner
+from drill.engine.canary_found import find_canary
 from drill.engine.conduct import Part
 from drill.engine.dead_man import OUTAGE
 from drill.engine.gate import GateKeeper, untouched
@@ -24,7 +25,7 @@ from drill.engine.second_look import SecondLook
 from drill.engine.trips import Office
 from drill.engine.undo import Undoer
 from drill.model.channel_order import Outcome
-from drill.model.errors import PreflightFailed, StepError
+from drill.model.errors import PreflightFailed
 from drill.model.events import Fact, Kind
 from drill.model.plan import Gate, Plan, PlannedPhase, PlannedStep
 from drill.model.ports import Artifacts, Auditor, GuardRunner, Messenger, Secrets, World
@@ -46,7 +47,7 @@ class Hooks:
     stop_observer: Callable[[], None]
     """Returns when every sample taken is written."""
     canary_ranges: Callable[[str, int], Sequence[tuple[int, int]]]
-    """Which canary rows a site holds, up to a row number."""
+    """Which canary rows a site holds, up to a row number; without a site, the database that the canary writes to."""
     arm_dead_man: Callable[[], None]
     """Start the watch that ends the outage when this engine is gone; returns at once."""
     warm: Callable[[], None]
@@ -246,24 +247,10 @@ class DrillCrew:
         return {"status": "ok", "left": [] if gone else self._undoer.undo_all()}
 
     def begin_failback(self) -> Result:
-        self._find_canary()
+        find_canary(self._plan, self._recorder, self._hooks.canary_ranges)
         self._hooks.publish()
         self._recorder.say(Kind.FAILBACK_STARTED, "failback")
         return {"status": "ok"}
-
-    def _find_canary(self) -> None:
-        """Read back on the promoted side what was acknowledged before the loss: the evidence of the data loss."""
-        promoted = [step.params["site"] for step in self._plan.steps() if step.no_return and "site" in step.params]
-        rows = [fact.data["row"] for fact in self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.CANARY_ACKNOWLEDGED}))]
-        if self._plan.canary is None or not promoted or not rows:
-            return
-        try:
-            ranges = self._hooks.canary_ranges(promoted[0], max(rows))
-        except StepError as error:
-            self._recorder.say(Kind.FINDING_RAISED, "finding/canary", code=error.code, what=error.what, fix=error.fix, severity="error")
-            return
-        found = [list(pair) for pair in ranges]
-        self._recorder.say(Kind.CANARY_FOUND, f"canary-found/{promoted[0]}", site=promoted[0], ranges=found, highest_asked=max(rows))
 
     # ------------------------------------------------------------ the end
 

@@ -1,4 +1,7 @@
-"""The data loss: acknowledged canary rows that the promoted side does not hold, counted and in seconds."""
+"""The data loss: acknowledged canary rows that the promoted side does not hold, counted and in seconds.
+
+Where a plan promotes nothing, such as the loss of a zone that the database spans, it is what the database itself lacks afterwards.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ from drill.model.timeline import Timeline
 
 LARGEST_SILENCE_MS: Final = 2000
 """Without a write for longer than this before the loss, nothing is known about what was lost."""
+
+
+_DATABASE: Final = label("the database", "数据库")
 
 
 @dataclass(frozen=True)
@@ -64,25 +70,26 @@ def _lost_rows(timeline: Timeline, rows: Sequence[_Row]) -> tuple[list[_Row] | N
     untouched = {(fact.data["step"], fact.data["attempt"]) for fact in timeline.of(Kind.STEP_FAILED) if fact.data.get("untouched")}
     starts = [fact for fact in timeline.of(Kind.STEP_STARTED) if fact.data["no_return"]]
     promote = next((fact for fact in starts if (fact.data["step"], fact.data["attempt"]) not in untouched), None)
-    if promote is None:
+    if promote is None and any(step.no_return for step in timeline.plan.steps()):
         return None, label("No database was promoted.", "没有提升任何数据库。")
-    old_side = [row.number for row in rows if row.acked_ms <= timeline.ms(promote)]
+    old_side = [row.number for row in rows if row.acked_ms <= (timeline.ms(promote) if promote else timeline.outage_ms or 0)]
     found = _read_back(timeline, promote, must_cover=max(old_side, default=0))
     if found is None:
-        return None, label("The canary was not read back from the promoted side.", "未从接管侧回读探针数据。")
+        return None, label("The canary was not read back after the loss.", "故障后未回读探针数据。")
     asked = [row for row in rows if row.number <= found.data["highest_asked"] and row.acked_ms <= timeline.ms(found)]
     held = _Ranges(found.data["ranges"])
     lost = [row for row in asked if row.number not in held]
     rate = _rows_per_s(rows)
+    where = label(found.data["site"], found.data["site"]) if found.data["site"] else _DATABASE
     if not lost:
         return lost, label(
-            f"All {len(asked)} acknowledged rows are on {found.data['site']}; {rate:.0f} rows/s were written.",
-            f"全部 {len(asked)} 行已确认数据都在 {found.data['site']}；写入速率 {rate:.0f} 行/秒。",
+            f"All {len(asked)} acknowledged rows are on {where.en}; {rate:.0f} rows/s were written.",
+            f"全部 {len(asked)} 行已确认数据都在 {where.zh}；写入速率 {rate:.0f} 行/秒。",
         )
     length = said(_length_ms(lost, timeline.outage_ms or 0))
     return lost, label(
-        f"{len(lost)} of {len(asked)} acknowledged rows are not on {found.data['site']}, {length} of writes; {rate:.0f} rows/s written.",
-        f"{found.data['site']} 缺失 {len(lost)} / {len(asked)} 行已确认数据，相当于 {length} 的写入；写入速率 {rate:.0f} 行/秒。",
+        f"{len(lost)} of {len(asked)} acknowledged rows are not on {where.en}, {length} of writes; {rate:.0f} rows/s written.",
+        f"{where.zh} 缺失 {len(lost)} / {len(asked)} 行已确认数据，相当于 {length} 的写入；写入速率 {rate:.0f} 行/秒。",
     )
 
 
@@ -94,10 +101,13 @@ def _length_ms(lost: Sequence[_Row], outage_ms: int) -> int:
     return max(outage_ms, *places) - min(places)
 
 
-def _read_back(timeline: Timeline, promote: Fact, *, must_cover: int) -> Fact | None:
-    """The first look at the promoted side that asked for every row the old side can have acknowledged."""
-    lost_sites = {fact.data["site"] for fact in timeline.of(Kind.OUTAGE_INJECTED)}
-    looks = [fact for fact in timeline.of(Kind.CANARY_FOUND) if fact.seq > promote.seq and fact.data["site"] not in lost_sites]
+def _read_back(timeline: Timeline, promote: Fact | None, *, must_cover: int) -> Fact | None:
+    """The first look at the promoted side, or without one at the database itself, that asked for all the old side can have acknowledged."""
+    outages = timeline.of(Kind.OUTAGE_INJECTED)
+    lost_sites = {fact.data["site"] for fact in outages}
+    since = promote.seq if promote else max((fact.seq for fact in outages), default=0)
+    looks = [fact for fact in timeline.of(Kind.CANARY_FOUND) if fact.seq > since and fact.data["site"] not in lost_sites]
+    looks = [fact for fact in looks if promote or not fact.data["site"]]
     return next((fact for fact in looks if fact.data["highest_asked"] >= must_cover), None)
 
 

@@ -78,10 +78,20 @@ class Grounds:
     """Ends what looks at the ground in the background."""
 
     def canary_ranges(self, drill: str) -> Callable[[str, int], Sequence[tuple[int, int]]]:
-        """Reads back which canary rows of the drill a site holds."""
+        """Reads back which canary rows of the drill a site holds; without a site, the database that the canary writes to."""
         from drill.adapters import canary_mysql, canary_postgres
 
+        def written(up_to: int) -> list[list[int]]:
+            if self.plan.canary is None:
+                return []
+            text = self.secrets.get(self.plan.canary.secret)
+            if self.plan.canary.mysql:
+                return canary_mysql.found_where_written(text, drill, up_to)
+            return canary_postgres.found_ranges(text, drill, up_to, writable=True)
+
         def read(site: str, up_to: int) -> list[tuple[int, int]]:
+            if not site:
+                return [(first, last) for first, last in written(up_to)]
             access = self.world.ground.database(site)
             if access.engine == "mysql":
                 found = canary_mysql.found_ranges(access, drill, up_to)

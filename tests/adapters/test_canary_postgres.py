@@ -91,6 +91,16 @@ def test_rows_that_were_acknowledged_are_found_as_ranges_on_both_sites(pair: Pai
         assert time.monotonic() < until_s
 
 
+def test_of_several_hosts_the_one_that_takes_writes_is_read(pair: Pair) -> None:
+    canary = PostgresCanary(multi_host(pair), "several")
+    first = write_until_acknowledged(canary, 1)
+    canary.close()
+
+    assert found_ranges(multi_host(pair), "several", first, writable=True) == [[first, first]]
+    with pytest.raises(Retryable):
+        found_ranges(pair.b.conninfo, "several", first, writable=True, within_s=0.3)
+
+
 def test_a_site_without_the_table_holds_no_rows(pair: Pair) -> None:
     elsewhere = pair.a.conninfo.replace("dbname=postgres", "dbname=template1")
 
