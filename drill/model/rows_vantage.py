@@ -33,7 +33,7 @@ def vantage_doubts(timeline: Timeline, series: Mapping[str, Series]) -> Iterator
             continue
         yield from _silences(timeline, one)
         if one.clock_ms is None:
-            what = f"Nobody compared the clock of {one.vantage}: what it saw of {one.asks} stands where its own wall clock puts it."
+            what = f"Nobody compared the clock of {one.vantage} with the drill's: what it saw of {one.asks} stands by its own wall clock."
             yield Doubt("V127", "info", what, "Lengths are its own and hold; trust the places as far as its time synchronisation.")
 
 

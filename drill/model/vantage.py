@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any, Final
 
@@ -22,10 +22,14 @@ def series_id(probe: str, vantage: str) -> str:
     return f"{probe}@{vantage}" if vantage else probe
 
 
-def clock_error_s(data: Mapping[str, Any]) -> float:
-    """How far off the axis a vantage point's sample may lie, in seconds; `BY_ITS_OWN` when nobody knows."""
+def clock_error_s(data: Mapping[str, Any], boots: Collection[str]) -> float:
+    """How far off the axis a vantage point's sample may lie, in seconds; `BY_ITS_OWN` unless compared with a clock of the drill's boots.
+
+    A web server on a machine of its own compares with its own clock: that says nothing about the engine's.
+    """
     error = data.get("clock_error_s")
-    return float(error) if isinstance(error, int | float) and isfinite(error) and error >= 0 else BY_ITS_OWN
+    known = data.get("clock_boot") in boots and isinstance(error, int | float) and isfinite(error) and error >= 0
+    return float(error) if known and error is not None else BY_ITS_OWN
 
 
 def foreign_ties(samples: Sequence[Fact], by_boot: Mapping[str, float], zero: Fact) -> dict[str, float]:
@@ -37,21 +41,13 @@ def foreign_ties(samples: Sequence[Fact], by_boot: Mapping[str, float], zero: Fa
     best: dict[str, Fact] = {}
     for fact in samples:
         held = best.get(fact.epoch)
-        if held is None or _rank(fact, by_boot) < _rank(held, by_boot):
+        if held is None or clock_error_s(fact.data, by_boot) < clock_error_s(held.data, by_boot):
             best[fact.epoch] = fact
     return {epoch: _tie(fact, by_boot, zero) for epoch, fact in best.items()}
 
 
-def _compared(fact: Fact, by_boot: Mapping[str, float]) -> bool:
-    return clock_error_s(fact.data) != BY_ITS_OWN and fact.data.get("clock_boot") in by_boot
-
-
-def _rank(fact: Fact, by_boot: Mapping[str, float]) -> tuple[bool, float]:
-    return not _compared(fact, by_boot), clock_error_s(fact.data)
-
-
 def _tie(fact: Fact, by_boot: Mapping[str, float], zero: Fact) -> float:
-    if _compared(fact, by_boot):
+    if clock_error_s(fact.data, by_boot) != BY_ITS_OWN:
         return by_boot[fact.data["clock_boot"]] + float(fact.data["clock_offset_s"])
     boot = fact.epoch.rsplit("-", 2)[0]
     return by_boot.get(boot, (fact.at - zero.at).total_seconds() - fact.mono_s)

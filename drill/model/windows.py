@@ -78,8 +78,8 @@ def all_series(timeline: Timeline) -> dict[str, Series]:
             users.add(name)
         shots.setdefault(name, []).append(_shot(timeline, fact, built))
         if vantage:
-            errors = clocks.setdefault(name, {})
-            errors[fact.epoch] = min(errors.get(fact.epoch, clock_error_s(fact.data)), clock_error_s(fact.data))
+            errors, error = clocks.setdefault(name, {}), clock_error_s(fact.data, timeline.boots)
+            errors[fact.epoch] = min(errors.get(fact.epoch, error), error)
     every = {probe.id: milliseconds(probe.every_s) for probe in timeline.plan.probes}
     return {name: _series(name, rows, every, user_view=name in users, errors=clocks.get(name, {})) for name, rows in shots.items()}
 

@@ -28,6 +28,8 @@ class Seen:
     """How well the clocks were compared; nothing when they were not."""
     wall_ahead_s: float = 0.0
     boot: str = "f00t1"
+    compared_with: str = "b00t1"
+    """The boot of the web server's machine."""
 
 
 def with_points(facts: Sequence[Fact], points: Sequence[VantagePoint], seen: Sequence[Seen], *, probe: str = "checkout") -> list[Fact]:
@@ -55,7 +57,7 @@ def _elsewhere(draft: Draft, seen: Seen, recovered_s: float, *, user_view: bool)
     worse = {"ok": False, "error": "deadline", "site": ""} if down else {}
     clock: Mapping[str, Any] = {"clock_offset_s": None, "clock_error_s": None, "clock_boot": ""}
     if seen.error_s is not None:
-        clock = {"clock_offset_s": -AHEAD_S, "clock_error_s": seen.error_s, "clock_boot": "b00t1"}
+        clock = {"clock_offset_s": -AHEAD_S, "clock_error_s": seen.error_s, "clock_boot": seen.compared_with}
     sent_s = data["sent_s"] - ZERO_MONO_S
     return Draft(
         draft.kind,

@@ -145,6 +145,14 @@ def test_samples_from_a_file_stand_by_their_wall_clock_and_the_report_says_so() 
     assert "V127" in codes(report)
 
 
+def test_a_comparison_with_another_machine_than_the_drills_says_nothing_about_the_drills_clock() -> None:
+    report = told(Seen("frankfurt", compared_with="w3b00t"))
+
+    assert report.rto.met is True
+    assert row(report).clock_error_s is None
+    assert "V127" in codes(report)
+
+
 def test_a_file_whose_wall_clock_is_hours_off_measures_nothing_and_moves_nothing() -> None:
     report = told(Seen("frankfurt", error_s=None, wall_ahead_s=7200.0))
 
