@@ -26,3 +26,16 @@ def clouds(request: pytest.FixtureRequest) -> Iterator[TwoClouds]:
     with two_clouds(home, request.param) as made:
         yield made
     shutil.rmtree(home)
+
+
+@pytest.fixture
+def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that open nothing, and no way to find others."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)

@@ -26,18 +26,7 @@ from tests.adapters.little_http import Answer, Asked, answering
 from tests.clouds.policy_asking import asked_of_aws
 
 SINGAPORE = "ap-southeast-1"
-
-
-@pytest.fixture(autouse=True)
-def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_account")
 
 
 @pytest.fixture

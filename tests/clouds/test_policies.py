@@ -27,18 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AWS, ALIYUN, ACROSS = "aws-singapore-to-tokyo", "aliyun-hangzhou-to-shanghai", "aliyun-to-aws-region-outage"
 SINGAPORE = "arn:aws:ec2:ap-southeast-1:123456789012"
 DOCTOR = "Doctor"
-
-
-@pytest.fixture(autouse=True)
-def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_account")
 
 
 def settings(tmp_path: Path) -> Settings:
