@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,12 @@ def test_every_shipped_scenario_has_a_real_way_home_and_a_budget_for_every_phase
     assert "dns.switch" in home or "dns.switch" not in gone
     assert "terraform.destroy" in home or "terraform.apply" not in gone
     assert {"ansible.play"} & home or "database.promote" not in gone
+
+
+def test_the_readme_has_a_line_for_every_shipped_scenario_and_for_no_other() -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8").partition("## Scenarios\n")[2].partition("\n## ")[0]
+
+    assert sorted(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == sorted(path.stem for path in SHIPPED)
 
 
 def test_the_workflow_runs_the_script_every_night_and_may_only_read() -> None:
