@@ -78,7 +78,12 @@ class FisOutage:
             started = {QUARANTINE: site, **row.tags}
             clients.call("fis", "start_experiment", experimentTemplateId=row.template, clientToken=snapshot["token"], tags=started)
         found = self._await(site, wanted=True)
-        return {"method": "fis", "experiment": found, "not_cut": ["what the experiment's actions leave alone"]}
+        return {
+            "method": "fis",
+            "cut": [f"experiment {row.template}"],
+            "experiment": found,
+            "not_cut": ["what the experiment's actions leave alone"],
+        }
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
         _, clients = self._of(site)

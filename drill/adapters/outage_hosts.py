@@ -79,7 +79,12 @@ class HostsOutage:
         finally:
             holding.close()
         alive = [f"a connection to {one.address} that was open before: it still answers" for one in held if one.alive]
-        return {"method": "nftables", "cut": hosts, "not_cut": [*_SPARED, *alive], "held": [one.told() for one in held]}
+        return {
+            "method": "nftables",
+            "cut": [f"host {host}" for host in hosts],
+            "not_cut": [*_SPARED, *alive],
+            "held": [one.told() for one in held],
+        }
 
     def restore(self, site: str, snapshot: Mapping[str, Any]) -> None:
         hosts = list(snapshot.get("hosts", ())) or list(self._opted_in(site))

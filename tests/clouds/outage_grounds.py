@@ -1,4 +1,4 @@
-"""The grounds on which the port Outage is held to its contract: a fake, the sandbox, AWS in moto, Alibaba Cloud in the emulator."""
+"""The grounds on which the port Outage is held to its contract: a fake, the sandbox, both clouds, own hosts, FIS."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from drill.sandbox.ground import SandboxOutage
 from tests.clouds.outage_aliyun_site import Aliyun
 from tests.clouds.outage_aws_site import Aws
 from tests.clouds.outage_calls import Calls
+from tests.clouds.outage_other_grounds import OTHERS, other
 from tests.clouds.strict_ec2 import strict_ec2
 from tests.fakes import FakeOutage
 
@@ -31,15 +32,26 @@ class CloudGround(Protocol):
     def untag(self) -> str:
         """Take the opt-in tag from one resource; returns its id."""
 
-    def meddle(self) -> str:
-        """Somebody changes one resource behind the drill's back; returns its id."""
-
     def grow(self, count: int) -> None:
         """More resources opt in."""
 
 
+class SwappedGround(CloudGround, Protocol):
+    """One whose resources others may change as well."""
+
+    def meddle(self) -> str:
+        """Somebody changes one resource behind the drill's back; returns its id."""
+
+
 @contextmanager
-def cloud(name: str) -> Iterator[CloudGround]:
+def ground_of(name: str) -> Iterator[CloudGround]:
+    """One of `GROUNDS`, new."""
+    with other(name) if name in OTHERS else cloud(name) as ground:
+        yield ground
+
+
+@contextmanager
+def cloud(name: str) -> Iterator[SwappedGround]:
     """One of `CLOUDS`, new."""
     provider, _, method = name.partition(":")
     if provider == "aws":
@@ -55,6 +67,7 @@ def cloud(name: str) -> Iterator[CloudGround]:
 
 
 CLOUDS: Final = ("aws:network-acl", "aws:security-group", "aws:stop", "aliyun:security-group", "aliyun:stop")
+GROUNDS: Final = (*CLOUDS, *OTHERS)
 
 
 class StandIn:
@@ -83,8 +96,8 @@ def any_outage(name: str) -> Iterator[Outage]:
     elif name == "sandbox":
         yield SandboxOutage(StandIn(), {"primary": "a"})  # type: ignore[arg-type]  # lists and mappings where the real one has its own
     else:
-        with cloud(name) as ground:
+        with ground_of(name) as ground:
             yield ground.outage()
 
 
-OUTAGES: Final = ("fake", "sandbox", *CLOUDS)
+OUTAGES: Final = ("fake", "sandbox", *GROUNDS)

@@ -62,7 +62,7 @@ def test_an_open_connection_and_new_ones_are_cut_and_both_come_back_when_the_hos
     assert [effect.target for effect in outage.preview("primary")] == ["primary/shop"]
 
     snapshot = outage.snapshot("primary")
-    assert outage.isolate("primary", snapshot)["cut"] == ["shop"]
+    assert outage.isolate("primary", snapshot)["cut"] == ["host shop"]
 
     assert wire.asks() == ("cut", "not opened")
     assert outage.isolated("primary")
