@@ -73,7 +73,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         took_s = time.monotonic() - start_s
 
     assert broken.value.silent
-    assert took_s < 2.0
+    assert took_s < 10
 
 
 def test_where_tls_is_required_a_server_without_it_hears_nothing_of_the_user() -> None:
