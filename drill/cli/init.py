@@ -12,6 +12,7 @@ _STARTER = """\
 # yaml-language-server: $schema=schema.json
 # A first drill: a region dies and comes back, for real, in the sandbox on this machine. Make it yours piece by piece:
 # `drill check` finds what is wrong with it, `drill plan` shows what it would do, `drill run --dry-run` rehearses it, `drill run` plays it.
+# For clouds, for machines of your own, and for smaller losses, copy one of the project's scenarios: its README says what each shows.
 scenario: {name}
 title: {{en: My first drill, zh: 第一次演练}}
 objectives: {{rto: 2m, rpo: 10s}}         # what was promised; the drill measures what really happens
@@ -57,8 +58,14 @@ defaults:
 phases:
   go:                                   # a phase without steps is its question: nothing is touched before the yes
     acknowledge: {{when: before, ask: [lead], then: [oncall], within: 2m, silence: abort}}
-  outage:
+  before:                               # a standby that lags would lose more than was promised: then nothing is touched
     after: [go]
+    budget: 5s
+    acknowledge: none
+    steps:
+      replication: {{verify.replication: {{site: standby, from: primary, max_lag: 5s}}}}
+  outage:
+    after: [before]
     budget: 5s
     acknowledge: none                   # sends its status, asks nothing
     steps:
@@ -91,6 +98,9 @@ phases:
       promote:
         database.promote: {{site: standby, playbook: promote_postgres.yml}}
         after: [fence]
+      writable:
+        verify.sql: {{site: standby, sql: select pg_is_in_recovery(), equals: false, until: 5s}}
+        after: [promote]
   traffic:
     after: [rebuild, data]
     budget: 10s
@@ -114,6 +124,9 @@ failback:                               # after the verdict: the data goes home,
         roles:
           ansible.play: {{playbook: switchover_postgres.yml, site: primary}}
           after: [rejoin]
+        streams:
+          verify.replication: {{site: standby, from: primary, until: 20s}}
+          after: [roles]
     traffic_home:
       after: [data_home]
       budget: 20s

@@ -181,7 +181,7 @@ def test_a_first_scenario_would_run_as_it_is_written(tmp_path: Path, drill: Dril
 
     said = drill("run", "--dry-run", tmp_path / "my-first.yaml")
 
-    assert (said.code, said.out.splitlines()[-1]) == (0, "all 9 phases would run")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "all 10 phases would run")
 
 
 def test_live_on_a_sandbox_is_said_to_change_nothing(drill: Drill, home: Path) -> None:
