@@ -104,7 +104,11 @@ class _Race:
                 if now >= self._not_before_s[host]:
                     self._running[self._pool.submit(_writable, self._addresses[host])] = host
             waiting = [moment for host, moment in self._not_before_s.items() if host not in self._running.values()]
-            wait(self._running, timeout=max(0.0, min([until_s, *waiting]) - now), return_when=FIRST_COMPLETED)
+            pause_s = max(0.0, min([until_s, *waiting]) - now)
+            if self._running:
+                wait(self._running, timeout=pause_s, return_when=FIRST_COMPLETED)
+            else:  # for nothing `wait` would not wait
+                time.sleep(pause_s)
             connection = self._finished()
             if connection is not None:
                 self._forget()

@@ -193,6 +193,17 @@ def test_no_connection_and_no_thread_is_left_after_close(pair: MyPair) -> None:
     assert len(psutil.Process().net_connections()) == before
 
 
+def test_a_host_that_refuses_is_waited_for_without_work() -> None:
+    canary = MysqlCanary(f"mysql://drill@127.0.0.1:{free_port()}/shop", "idle")
+    begun_s = time.thread_time()
+
+    acknowledged = canary.write(1, connect_within_s=2.0, answer_within_s=1.0)
+
+    canary.close()
+    assert acknowledged is None
+    assert time.thread_time() - begun_s < 0.3  # of 2 s
+
+
 def test_a_connection_string_that_is_none_is_refused_without_showing_it() -> None:
     with pytest.raises(PreflightFailed) as refused:
         MysqlCanary("mysql://app:hush-51c7@host:hush-51c7/shop", "d-1")
