@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,20 +9,20 @@ from typing import Final
 
 from drill.model.events import Fact, Kind
 from drill.model.plan import PlannedStep
-from drill.model.plan_prices import Prices
+from drill.model.plan_prices import Prices, without_indexes
 from drill.model.report import BuiltRow
 from drill.model.spans import seconds
 from drill.model.timeline import Timeline
 
 APPLY: Final = "terraform.apply"
 DESTROY: Final = "terraform.destroy"
-_TYPE: Final = re.compile(r"(?:^|\.)([a-z0-9_-]+)(?=\.[^.\[]+(?:\[[^\]]*\])?$)")
 _HOUR_S: Final = 3600.0
 
 
 def type_of(address: str) -> str:
-    """The type in a resource's address: `aws_lb` of `module.site.aws_lb.site["a"]`."""
-    return str(_TYPE.findall(address)[-1])
+    """The type in a resource's address: `aws_lb` of `module.site.aws_lb.site["a"]`; all of what is no address."""
+    *_, kind, _name = ["", *(without_indexes(address).split("."))]
+    return kind or address
 
 
 def free_of_charge(kind: str) -> bool:

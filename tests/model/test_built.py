@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drill.model.built import built_rows, sites_by_address
+from drill.model.built import built_rows, sites_by_address, type_of
 from drill.model.events import Draft, Kind
 from drill.model.plan import Plan
 from drill.model.plan_prices import Prices
@@ -131,3 +131,25 @@ def test_a_sample_that_came_to_a_built_address_was_answered_by_that_site(address
     series = all_series(told(built, (40.0, Kind.PROBE_SAMPLED, BUILD, words)))
 
     assert [shot.site for shot in series["checkout"].shots] == [site]
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("aws_lb.site", "aws_lb"),
+        ('module.m["x.y"].aws_lb.site[0]', "aws_lb"),
+        ('aws_lb.site["a.b[c]"]', "aws_lb"),
+        ('aws_lb.site["a\\"].b"]', "aws_lb"),
+        ("module.m.data.aws_ami.it", "aws_ami"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_the_type_of_an_address_is_told_whatever_its_indexes_hold(address: str, kind: str) -> None:
+    assert type_of(address) == kind
+
+
+def test_a_price_by_address_holds_for_every_index_of_it_and_of_its_modules() -> None:
+    prices = Prices(currency="USD", per_hour={"module.m.aws_lb.site": 2.0, "aws_lb": 1.0})
+
+    assert prices.of('module.m["x"].aws_lb.site[0]', "aws_lb") == 2.0
+    assert prices.of("aws_lb.other[1]", "aws_lb") == 1.0
