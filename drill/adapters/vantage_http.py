@@ -7,7 +7,7 @@ import json
 import ssl
 from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from drill.model.errors import UsageError
 from drill.model.ports import Clock
@@ -25,16 +25,14 @@ class HttpLink:
     """
 
     def __init__(self, address: str, vantage: str, key: str, *, clock: Clock, scenario: str = "", insecure: bool = False) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-            raise UsageError(f"{address!r} is no address of a server.", code="U051", fix="For example --to https://drill.example.com.")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname) and not insecure:
+        parts = _parts_of(address)
+        if parts.scheme == "http" and not _is_loopback(str(parts.hostname)) and not insecure:
             fix = "Write https://, put TLS in front of `drill serve --web`, or say --insecure if the network is yours."
             raise UsageError(f"{address} would show the key to everyone on the way.", code="U051", fix=fix)
         if not key or not all(33 <= ord(character) <= 126 for character in key):
             raise UsageError("the key is empty, or holds blanks or other characters that no header takes.", code="U054", fix=_KEY_FIX)
         self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port = str(parts.hostname), parts.port
         self._path = f"{parts.path.rstrip('/')}/probe/{quote(vantage, safe='')}"
         self._query = f"?{urlencode({'scenario': scenario})}" if scenario else ""
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
@@ -138,6 +136,19 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:g} s"
     return (error.strerror or str(error) or type(error).__name__) if isinstance(error, OSError) else f"no HTTP: {type(error).__name__}"
+
+
+def _parts_of(address: str) -> SplitResult:
+    """Raises: UsageError: it is no address that could be asked (U051)."""
+    try:
+        parts = urlsplit(address)
+        named = (parts.hostname or "").encode("idna").decode()
+        usable = parts.scheme in {"http", "https"} and named and named.isprintable() and " " not in named and parts.port != 0
+    except ValueError:  # a port too high, brackets left open, a name that no resolver takes
+        usable = False
+    if not usable or parts.username or parts.query:
+        raise UsageError(f"{address!r} is no address of a server.", code="U051", fix="For example --to https://drill.example.com.")
+    return parts
 
 
 def _is_loopback(host: str) -> bool:

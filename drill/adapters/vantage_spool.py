@@ -27,14 +27,18 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = (folder / "agent.lock").open("a", encoding="ascii")
-            self._paths = sorted(folder.glob("*.json"))
+            self._claim(folder)
+            self._paths = sorted(folder.glob("*.json"))  # not before the lock is ours: the last agent may still be putting something down
             self._bytes = sum(path.stat().st_size for path in self._paths)
         except OSError as error:
             what = f"the spool {folder} cannot be used: {error.strerror}."
             raise UsageError(what, code="U053", fix="Point --spool at a directory you can write.") from error
+
+    def _claim(self, folder: Path) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._lock.close()
             fix = "One agent per vantage point; give a second one another --spool."
             raise UsageError(f"another `drill probe` uses the spool {folder}.", code="U052", fix=fix) from error
 

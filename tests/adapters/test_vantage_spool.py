@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def test_a_second_agent_on_the_same_spool_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "U052"
     first.close()
     Spool(tmp_path).close()
+
+
+def test_what_the_last_agent_puts_down_as_it_leaves_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: object) -> None:
+        (tmp_path / "00000000000000000001-1.json").write_text(batch(7).model_dump_json())
+
+    monkeypatch.setattr(fcntl, "flock", leave)
+    spool = Spool(tmp_path)
+
+    first = spool.first()
+
+    assert first is not None
+    assert first.samples[0].k == 7
 
 
 def test_a_spool_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path) -> None:
