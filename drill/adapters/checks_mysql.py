@@ -14,6 +14,7 @@ from drill.adapters.mysql_digest import columns_sql, digest_sql
 from drill.adapters.secret_values import SecretValues
 from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.gtid import lacking
+from drill.model.mysql_state import ServerState
 from drill.model.ports import Counted, DatabaseAccess, StandbyState
 
 _MOST_ROWS: Final = 1000
@@ -76,17 +77,16 @@ class MysqlQuestions:
         if head is not None and head.flavour != here.flavour:
             what = f"the primary is {head.flavour} and the standby {here.flavour}: their positions cannot be compared."
             raise Fatal(what, code="A290", fix="Correct the sites' databases.")
-        lag = lacking(head.position, here.applied, here.flavour) if head is not None else None
+        lag = _lacking(head, here) if head is not None else None
         behind_s = None if here.behind_s is None else float(here.behind_s)
         streams = here.io == here.sql == "Yes"
         return StandbyState(here.replica and here.read_only, streams, behind_s, lag_transactions=lag, why=here.error)
 
     @contextmanager
     def _connection(self, access: DatabaseAccess | str, timeout_s: float) -> Iterator[_Looking]:
-        until_s = time.monotonic() + timeout_s
         connection = None
         try:
-            connection = _Looking(self._address(access), until_s=until_s)
+            connection = _first(self._addresses(access), timeout_s)
             connection.begin(timeout_s)
             yield connection
         except MysqlBroken as broken:
@@ -95,11 +95,11 @@ class MysqlQuestions:
             if connection is not None:
                 connection.close()
 
-    def _address(self, access: DatabaseAccess | str) -> MysqlAddress:
+    def _addresses(self, access: DatabaseAccess | str) -> list[MysqlAddress]:
         if isinstance(access, DatabaseAccess):
-            return of_site(access)
+            return [of_site(access)]
         try:
-            return of_text(self._values.filled(access))[0]
+            return of_text(self._values.filled(access))
         except ValueError as error:
             raise Fatal(f"the connection string cannot be read: {error}.", code="A287", fix="Correct the secret.") from None
 
@@ -124,6 +124,27 @@ class _Looking(MysqlConnection):
         self.rows(f"set session {limits[self.flavour]}, session time_zone = '+00:00', session sql_select_limit = {_MOST_READ}")
         self.rows("set session transaction read only")
         self.rows("start transaction read only")
+
+
+def _first(addresses: Sequence[MysqlAddress], timeout_s: float) -> _Looking:
+    """A connection to the first host that takes one, in the order they are written. Raises: MysqlBroken: what the last one said."""
+    *others, last = addresses
+    for address in others:
+        try:
+            found = _Looking(address, until_s=time.monotonic() + timeout_s / len(addresses))
+        except MysqlBroken:
+            continue
+        found.wait(timeout_s)
+        return found
+    return _Looking(last, until_s=time.monotonic() + timeout_s)
+
+
+def _lacking(head: ServerState, here: ServerState) -> int:
+    """Transactions. Raises: Fatal: what a server calls its position is none (A287)."""
+    try:
+        return lacking(head.position, here.applied, here.flavour)
+    except ValueError as error:
+        raise Fatal(f"what it lacks cannot be counted: {error}.", code="A287", fix="Look at its GTID position.") from error
 
 
 def _refuse_acts(sql: str) -> None:

@@ -151,6 +151,12 @@ def test_a_connection_string_leads_there_and_a_wrong_password_is_final(pair: MyP
     assert "hunter2" not in f"{failed.value}{unread.value}"
 
 
+def test_of_several_hosts_the_first_that_answers_is_asked(pair: MyPair) -> None:
+    dsn = f"mysql://root@127.0.0.1:{free_port()},127.0.0.1:{pair.b.port},127.0.0.1:{pair.a.port}/shop"
+
+    assert questions(DSN=dsn).ask("secret:DSN", "select @@port", timeout_s=20)[0][0] == pair.b.port
+
+
 def test_the_password_of_a_site_comes_from_its_option_file(pair: MyPair, tmp_path: Path) -> None:
     file = tmp_path / "my.cnf"
     file.write_text("[client]\n  user = nobody\n  password = 'hunter22'\n")
