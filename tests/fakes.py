@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
-from drill.model.errors import PreflightFailed, Retryable
+from drill.model.errors import Fatal, PreflightFailed, Retryable
 from drill.model.events import Fact, Kind
 from drill.model.guards import Look
 from drill.model.ports import (
@@ -62,7 +62,7 @@ class FakeClock:
         return self.at_s
 
     def sleep(self, seconds: float) -> None:
-        self.at_s += seconds
+        self.at_s += max(0.0, seconds)
 
 
 class FakeAttempt:
@@ -226,6 +226,8 @@ class FakeGuards:
 
     def ask(self, guard: str) -> Look:
         self.asked.append(guard)
+        if guard not in self._script:
+            raise Fatal(f"there is no guard {guard!r} to ask.", code="A261")
         words = self._script[guard]
         word = words.pop(0) if len(words) > 1 else words[0]
         sent_s = self._clock.mono_s()

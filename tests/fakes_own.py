@@ -52,6 +52,10 @@ class FakeCommands:
         return self._next(command)
 
     def _next(self, command: Command) -> Ended:
+        if command.argv[0] in self.absent:
+            failed = Fatal(f"{command.argv[0]} cannot be started.", code="A280")
+            failed.untouched = True
+            raise failed
         rows = self._script[command.argv[0]]
         return rows.pop(0) if len(rows) > 1 else rows[0]
 
@@ -65,7 +69,7 @@ class FakeHttp:
         self.looked: list[Call] = []
 
     def trouble(self, call: Call) -> list[str]:
-        return []
+        return [] if call.url.startswith("http") else [f"'{call.url}' is no address to call"]
 
     def send(self, call: Call, *, timeout_s: float) -> Answered:
         self.sent.append(call)
@@ -76,14 +80,17 @@ class FakeHttp:
         return self._next(call)
 
     def _next(self, call: Call) -> Answered:
+        if self.trouble(call):
+            raise Fatal(f"'{call.url}' is no address to call.", code="A282")
         rows = self._script[call.url]
         return rows.pop(0) if len(rows) > 1 else rows[0]
 
 
 class FakeConfigs:
-    """One text, whatever its place (port Configs)."""
+    """One text (port Configs), at one place or, without `at`, at any."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, at: ConfigPlace | None = None) -> None:
+        self._at = at
         self.text = text
         self.swaps: list[tuple[str, str]] = []
         self.failure: Exception | None = None
@@ -91,7 +98,7 @@ class FakeConfigs:
         self.absent = False
 
     def read(self, place: ConfigPlace) -> str | None:
-        if self.absent:
+        if self.absent or (self._at is not None and self._at != place):
             raise Fatal("there is no such text.", code="A284")
         return self.text
 
@@ -136,7 +143,10 @@ class FakeQueues:
         self._ends = ends
 
     def ends(self, access: KafkaAccess, topics: Sequence[str], *, group: str, newest: bool, timeout_s: float) -> list[PartitionEnd] | None:
-        return [row for row in self._ends[access.bootstrap] if row.topic in topics]
+        found = [row for row in self._ends[access.bootstrap] if row.topic in topics]
+        if missing := {*topics} - {row.topic for row in found}:
+            raise Fatal(f"Kafka at {access.bootstrap} has no {', '.join(missing)}.", code="A288")
+        return found
 
 
 def fake_own(**roles: Any) -> OwnGround:

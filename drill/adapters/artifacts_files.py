@@ -23,9 +23,9 @@ class FileArtifacts:
 
     def put(self, drill: str, name: str, content: bytes) -> str:
         sha256 = hashlib.sha256(content).hexdigest()
-        path = self._folder(drill) / f"{sha256}-{_PLAIN.sub('-', name)}"
-        if not path.exists():
-            write_whole(path, content)
+        folder = self._folder(drill)
+        if next(folder.glob(f"{sha256}-*"), None) is None:  # the same content keeps its first name
+            write_whole(folder / f"{sha256}-{_PLAIN.sub('-', name)}", content)
         return sha256
 
     def get(self, drill: str, sha256: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Configuration texts wherever they are kept: the same cases for a file, Nacos by both interfaces, and Apollo."""
+"""Configuration texts wherever they are kept: the same cases for a fake, a file, Nacos by both interfaces, and Apollo."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from drill.adapters.config_nacos import NacosKeeper
 from drill.adapters.http_calls import PlainHttp
 from drill.adapters.secret_values import SecretValues
 from drill.model.errors import Fatal, InDoubt, Retryable
-from drill.model.ports import ConfigPlace
+from drill.model.ports import ConfigPlace, Configs
 from tests.adapters import config_centres
 from tests.adapters.config_centres import FakeApollo, FakeNacos, serving
 from tests.fakes import FakeSecrets
+from tests.fakes_own import FakeConfigs
 
 _OLD, _NEW = "url: db-a:5432\n# 备\n", "url: db-b:5432\n# 备\n"
 _CENTRES = ["nacos-v3", "nacos-v2", "apollo"]
@@ -33,11 +34,13 @@ def kept() -> KeptConfigs:
 class Place:
     """One text with its keeper, and what a test may do to it behind the drill's back."""
 
-    def __init__(self, place: ConfigPlace, live: Callable[[], str], centre: FakeNacos | FakeApollo | None = None) -> None:
+    def __init__(
+        self, place: ConfigPlace, live: Callable[[], str], centre: FakeNacos | FakeApollo | None = None, configs: Configs | None = None
+    ) -> None:
         self.place = place
         self.live = live
         self.centre = centre
-        self.configs = kept()
+        self.configs = configs or kept()
 
     def swap(self, before: str = _OLD, after: str = _NEW) -> None:
         self.configs.swap(self.place, before, after)
@@ -70,9 +73,13 @@ def opened(name: str) -> Iterator[Place]:
         yield nacos_place(server.url, nacos)
 
 
-@pytest.fixture(params=["file", *_CENTRES])
+@pytest.fixture(params=["fake", "file", *_CENTRES])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    if request.param == "file":
+    if request.param == "fake":
+        at = ConfigPlace("file", {"path": "/etc/app.yaml"})
+        fake = FakeConfigs(_OLD, at=at)
+        yield Place(at, lambda: fake.text, configs=fake)
+    elif request.param == "file":
         yield file_place(tmp_path)
     else:
         yield from opened(request.param)

@@ -6,35 +6,16 @@ import sys
 import time
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
 
 from drill.adapters.kafka_ends import KafkaEnds
 from drill.adapters.secret_values import SecretValues
 from drill.model.errors import Fatal, Retryable
 from drill.model.ports import KafkaAccess
 from drill.steps.base import registry
+from tests.adapters.kafka_cluster import Cluster
 from tests.adapters.pg_pair import free_port
 from tests.fakes import FakeAttempt, FakeClock, FakeSecrets, fake_world
 from tests.fakes_own import fake_own
-
-
-class Cluster:
-    """One broker with a topic of two partitions; it lives as long as the producer."""
-
-    def __init__(self) -> None:
-        self.producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "none", "log_level": 0})
-        brokers = self.producer.list_topics(timeout=10).brokers.values()
-        self.access = KafkaAccess(",".join(f"{row.host}:{row.port}" for row in brokers))
-
-    def put(self, topic: str, count: int, *, at_s: float, partition: int = 0) -> None:
-        for number in range(count):
-            self.producer.produce(topic, f"row {number}", partition=partition, timestamp=round(at_s * 1000))
-        assert self.producer.flush(10) == 0
-
-    def read_up_to(self, topic: str, offset: int, *, group: str) -> None:
-        consumer = Consumer({"bootstrap.servers": self.access.bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 0})
-        consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
-        consumer.close()
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_a_group_that_lags_or_never_read_fails() -> None:
 
 
 def test_a_mirror_is_judged_by_its_newest_records() -> None:
-    ends = {"a:9092": [end(0, 10, newest=100.0), end(1, 0)], "b:9092": [end(0, 7, newest=98.0, topic="a.orders")]}
+    ends = {"a:9092": [end(0, 10, newest=100.0), end(1, 0)], "b:9092": [end(0, 7, newest=98.0, topic="a.orders"), end(1, 0)]}
 
     assert kafka(ends, mirror={"bootstrap": "b:9092"}, prefix="a.")["lag_s"] == 2.0
     with pytest.raises(Retryable, match="2s behind, more than 1s"):
