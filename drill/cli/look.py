@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,7 @@ def open_to_look() -> Records:
 def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
     from drill.model.ways import ways_on
     from drill.wiring.locks import engine_holder
+    from drill.wiring.vantage_heard import last_heard
 
     if progress.plan is None:
         return {"drill": drill, "state": "planned", "steps": []}
@@ -69,6 +71,7 @@ def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
             for gate in progress.plan.gates
         ],
         "asked": [{"step": step, "why": row.why_asked} for step, row in progress.steps.items() if row.asked and not row.decided],
+        "vantage_points": last_heard(records, drill, progress.plan) if progress.state in _UNFINISHED else [],
         "left": list(progress.left),
         "ground_gone": progress.ground_gone,
         "ways": [str(way) for way in ways_on(progress, drill)] if progress.state == "held" else [],
@@ -105,16 +108,24 @@ def status(drill: str | None, *, as_json: bool) -> None:
         )
     for asked in row.get("asked", ()):
         click.echo(f"  {asked['step']} waits for you: {asked['why']}: `drill retry {drill} {asked['step']}` or `drill skip …`")
-    for what in row.get("left", ()):
-        click.echo(f"  left for a person: {what}")
-    if row.get("ground_gone"):
-        click.echo("  its ground is gone: nothing of it is left to take back")
+    for line in _seen_and_left(row):
+        click.echo(f"  {line}")
     if row.get("needs_engine"):
         click.echo(f"  it waits for an engine of version {row['needs_engine']}: go on with it, or end it, with the release that began it")
     elif row["state"] == "running" and not row.get("engine_pid"):
         click.echo(f"  its engine is gone: `drill resume {drill}` goes on, `drill abort {drill}` takes it back")
     if row["state"] == "held":
         click.echo(f"  on hold: {', '.join(row['ways'])}")
+
+
+def _seen_and_left(row: dict[str, Any]) -> Iterator[str]:
+    for point in row.get("vantage_points", ()):
+        heard = f"last sample at {point['last_sample_at'][11:19]} UTC" if point["last_sample_at"] else "no sample lately"
+        yield f"vantage point {point['id']}: {heard}"
+    for what in row.get("left", ()):
+        yield f"left for a person: {what}"
+    if row.get("ground_gone"):
+        yield "its ground is gone: nothing of it is left to take back"
 
 
 @click.command()

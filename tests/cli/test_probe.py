@@ -137,6 +137,17 @@ def test_a_file_is_taken_into_a_drill_that_has_not_ended_and_twice_does_no_harm(
     assert len(held) == 5
 
 
+def test_status_says_when_each_point_of_a_running_drill_was_last_heard(drill: Drill, tmp_path: Path) -> None:
+    name = _story()
+    before = drill("status", name)
+    drill("probe", "--take", name, _file(tmp_path / "s.jsonl"))
+    after = drill("status", name)
+
+    assert "vantage point frankfurt: no sample lately" in before.out
+    assert f"vantage point frankfurt: last sample at {STARTED + timedelta(seconds=4):%H:%M:%S} UTC" in after.out
+    assert drill("status", name, "--json").json()["vantage_points"][0]["id"] == "frankfurt"
+
+
 def test_nothing_is_taken_after_the_last_fact(drill: Drill, tmp_path: Path) -> None:
     said = drill("probe", "--take", _story("finished"), _file(tmp_path / "s.jsonl"))
 

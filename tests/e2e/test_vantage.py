@@ -24,15 +24,15 @@ def row(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def samples(facts: list[Fact], name: str) -> list[dict[str, Any]]:
-    """The samples of a vantage point, by number."""
+    """The checkouts of a vantage point, by number."""
     rows = [fact["data"] for fact in facts if fact["kind"] == "ProbeSampled" and fact["data"].get("vantage") == name]
-    return sorted(rows, key=lambda data: float(data["due_s"]))
+    return sorted((data for data in rows if data["probe"] == "checkout"), key=lambda data: float(data["due_s"]))
 
 
 def test_the_recovery_time_is_that_of_the_point_whose_users_waited_longest(place: Place) -> None:
     resolver = StickyResolver()
     with serving(place) as served, running_resolver(resolver) as named, agent(served, "frankfurt", "--once", "--resolver", named) as there:
-        engine = place.run("worst", sets=points("frankfurt"))
+        engine = place.run("worst", sets=points("frankfurt", probes="[checkout, sticky]"))
         resolver.ask(place)
         engine.fact("StepStarted", step="traffic.proof")
         time.sleep(0.7)
@@ -48,6 +48,9 @@ def test_the_recovery_time_is_that_of_the_point_whose_users_waited_longest(place
     assert row(report, "checkout@frankfurt")["decides"]
     assert "checkout@frankfurt" in report["rto"]["why"]["en"]
     assert row(report, "checkout@frankfurt")["clock_error_s"] < 0.5
+    for name in ("sticky", "sticky@frankfurt"):  # clients that never resolve again see nothing of the failover
+        sticky = row(report, name)
+        assert (sticky["connection"], sticky["rto"], {run["site"] for run in sticky["runs"] if run["ok"]}) == ("kept", None, {"primary"})
     facts = place.facts("worst")
     numbers = [data["k"] for data in samples(facts, "frankfurt")]
     assert len(numbers) == len(set(numbers)) > 100
