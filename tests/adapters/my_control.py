@@ -58,6 +58,7 @@ def start(root: Path, data: Path, port: int) -> int:
     if server(data) is None:
         argv = [str(root / "usr/sbin/mariadbd"), "--no-defaults", f"--basedir={root / 'usr'}", f"--datadir={data}", f"--port={port}"]
         argv += [f"--pid-file={data.parent / data.name}.pid", f"--socket={data.parent / data.name}.sock", f"--server-id={port}", *SETTINGS]
+        argv += further(data).read_text().split() if further(data).exists() else []
         if os.geteuid() == 0:
             argv.append("--user=root")
         with (data.parent / f"{data.name}.log").open("ab") as log:
@@ -70,6 +71,11 @@ def start(root: Path, data: Path, port: int) -> int:
             return 0
         time.sleep(0.05)
     return 1
+
+
+def further(data: Path) -> Path:
+    """A file with further settings of one server, where a test has written it."""
+    return data.parent / f"{data.name}.settings"
 
 
 def fence_of(data: Path) -> Path:
