@@ -1,17 +1,47 @@
-"""A Route 53 of one's own that can be made to lose answers, for the tests of its adapter."""
+"""What adapters are tested on together: databases of one's own, and a Route 53 that can be made to lose answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from drill.adapters.database import database_engine, sqlite_engine
 from drill.adapters.dns_route53 import Route53Dns
 from tests.adapters.lossy_proxy import LossyProxy, running_proxy
 from tests.adapters.route53_place import NAMES
 from tests.sandbox.dns_process import DnsProcess, running_dns
+from tests.serving.place import database
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A running Postgres for all tests of this process."""
+    with database() as found:
+        yield found.url
+
+
+@pytest.fixture
+def open_sql(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], sa.Engine]]:
+    """Opens an empty database, `sqlite` or `postgres`."""
+    with ExitStack() as opened:
+
+        def of(sort: str) -> sa.Engine:
+            if sort == "sqlite":
+                engine = sqlite_engine(tmp_path / "drill.sqlite")
+            else:
+                engine = database_engine(request.getfixturevalue("postgres_url"))
+                with engine.begin() as connection:
+                    connection.exec_driver_sql("drop schema public cascade")
+                    connection.exec_driver_sql("create schema public")
+            opened.callback(engine.dispose)
+            return engine
+
+        yield of
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,38 +12,22 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drill.adapters.database import database_engine
 from drill.adapters.inbox_aliyun import read_item
 from drill.adapters.inbox_seal import Seal, derived_path
 from drill.adapters.inbox_sql import SqlInbox, inbox_file
 from drill.model.errors import JournalBroken
 from drill.model.ports import InboundMessage, Receipt
-from tests.serving.place import database
 
 KEY = b"k" * 32
 SENT = datetime(2026, 11, 24, 9, 0, 0, tzinfo=UTC)
 LEAD = "+8613900000001"
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[sa.Engine]:
-    with database() as found:
-        engine = database_engine(found.url)
-        yield engine
-        engine.dispose()
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    if request.param == "sqlite":
-        own = inbox_file(tmp_path / "inbox.sqlite")
-        yield own
-        own.dispose()
-        return
-    shared: sa.Engine = request.getfixturevalue("postgres")
-    with shared.begin() as connection:
-        connection.exec_driver_sql("drop table if exists inbox, inbox_reader")
-    yield shared
+def engine(request: pytest.FixtureRequest, tmp_path: Path, open_sql: Callable[[str], sa.Engine]) -> Iterator[sa.Engine]:
+    own = inbox_file(tmp_path / "inbox.sqlite") if request.param == "sqlite" else open_sql("postgres")
+    yield own
+    own.dispose()
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""Both journals keep the same promises: append-only, gapless, each fact once, nothing repeated or skipped while following."""
+"""Every journal keeps the same promises: append-only, gapless, each fact once, nothing repeated or skipped while following."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,16 +19,12 @@ from drill.model.errors import JournalBroken
 from drill.model.events import Draft, Kind, check_chain
 
 AnyJournal = SqlJournal | MemoryJournal
+OpenSql = Callable[[str], sa.Engine]
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyJournal]:
-    if request.param == "memory":
-        yield MemoryJournal()
-        return
-    engine = sqlite_engine(tmp_path / "drill.sqlite")
-    yield SqlJournal(engine)
-    engine.dispose()
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def journal(request: pytest.FixtureRequest, open_sql: OpenSql) -> AnyJournal:
+    return MemoryJournal() if request.param == "memory" else SqlJournal(open_sql(request.param))
 
 
 def draft(key: str, what: str = "x") -> Draft:

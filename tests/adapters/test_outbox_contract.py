@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,14 +28,14 @@ def letter(name: str, drill: str = "d1") -> Letter:
     return Letter(f"{drill}:{name}", drill, "lead", "status", name, UNTIL, words=words, phase="a", only=("sms",))
 
 
-@pytest.fixture(params=["memory", "sql"])
-def letters(request: pytest.FixtureRequest, tmp_path: Path) -> Letters:
-    return MemoryLetters() if request.param == "memory" else SqlLetters(sqlite_engine(tmp_path / "o.sqlite"))
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def letters(request: pytest.FixtureRequest, open_sql: Callable[[str], sa.Engine]) -> Letters:
+    return MemoryLetters() if request.param == "memory" else SqlLetters(open_sql(request.param))
 
 
-@pytest.fixture(params=["memory", "sql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
-    return MemoryLedger() if request.param == "memory" else SqlLedger(sqlite_engine(tmp_path / "l.sqlite"))
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def ledger(request: pytest.FixtureRequest, open_sql: Callable[[str], sa.Engine]) -> Ledger:
+    return MemoryLedger() if request.param == "memory" else SqlLedger(open_sql(request.param))
 
 
 def test_a_letter_reads_back_as_it_was_written() -> None:

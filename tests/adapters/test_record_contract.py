@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.artifacts_sql import SqlArtifacts
 from drill.adapters.clock import SystemClock
-from drill.adapters.database import sqlite_engine
 from drill.model.errors import PreflightFailed
 from drill.model.ports import Artifacts, Clock, Secrets
 from drill.settings import EnvironmentSecrets
 from tests.fakes import FakeArtifacts, FakeClock, FakeSecrets
 
 
-@pytest.fixture(params=["memory", "files", "sql"])
-def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
+@pytest.fixture(params=["memory", "files", "sqlite", "postgres"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path, open_sql: Callable[[str], sa.Engine]) -> Artifacts:
     if request.param == "memory":
         return FakeArtifacts()
-    return FileArtifacts(tmp_path) if request.param == "files" else SqlArtifacts(sqlite_engine(tmp_path / "drill.db"))
+    return FileArtifacts(tmp_path) if request.param == "files" else SqlArtifacts(open_sql(request.param))
 
 
 @pytest.fixture(params=["fake", "system"])
