@@ -164,7 +164,7 @@ class ProbeRow(Shape):
     clock_error_s: float | None = 0.0
     """How far off this report's axis a vantage point's samples may lie; null when nobody compared its clock."""
     gaps: tuple[Span, ...] = ()
-    """Where it took no sample for longer than the recovery may be blind."""
+    """Where it took no sample for longer than the recovery may be blind, and for more than one of its own steps."""
     user_view: bool
     samples: int
     failed: int

@@ -34,7 +34,8 @@ def probe_rows(timeline: Timeline, series: Mapping[str, Series], views: Mapping[
 
 def _probe_row(series: Series, planned_s: float | None) -> ProbeRow:
     shots = series.shots
-    gaps = silences(shots, LARGEST_GAP_MS, start=shots[0].sent, end=shots[-1].sent) if shots else []
+    blind_ms = max(LARGEST_GAP_MS, 2 * series.every_ms)  # a probe that is asked seldom is not blind between its samples
+    gaps = silences(shots, blind_ms, start=shots[0].sent, end=shots[-1].sent) if shots else []
     return ProbeRow(
         id=series.probe,
         probe=series.asks,
@@ -47,8 +48,8 @@ def _probe_row(series: Series, planned_s: float | None) -> ProbeRow:
         every_s=seconds(series.every_ms) if planned_s is None else planned_s,
         largest_gap_s=seconds(largest_gap_ms(shots, 0, len(shots) - 1)) if shots else 0.0,
         late_samples=sum(shot.late > series.every_ms for shot in shots),
-        runs=tuple(_runs(shots)),
-        latency=tuple(_latency(thinned(shots), gaps)),
+        runs=tuple(_runs(shots, blind_ms)),
+        latency=tuple(_latency(thinned(shots, blind_ms=blind_ms), gaps)),
     )
 
 
@@ -61,12 +62,12 @@ def _latency(shots: Sequence[Shot], gaps: Sequence[Stretch]) -> Iterator[tuple[f
             yield seconds(shot.sent), None
 
 
-def _runs(shots: Sequence[Shot]) -> list[ProbeRun]:
+def _runs(shots: Sequence[Shot], blind_ms: int) -> list[ProbeRun]:
     """A state lasts until the next sample says otherwise, or until there is none; while failing, the site does not count as a change."""
     runs: list[ProbeRun] = []
     begin = 0
     for place in range(1, len(shots) + 1):
-        blind = place < len(shots) and shots[place].sent - shots[place - 1].sent > LARGEST_GAP_MS
+        blind = place < len(shots) and shots[place].sent - shots[place - 1].sent > blind_ms
         if place < len(shots) and not blind and _same(shots[begin], shots[place]):
             continue
         first, after = shots[begin], shots[place - 1 if blind else min(place, len(shots) - 1)]
@@ -87,18 +88,18 @@ def _same(first: Shot, then: Shot) -> bool:
     return first.ok == then.ok and (not first.ok or first.site == then.site)
 
 
-def _turns(first: Shot, then: Shot) -> bool:
-    return not _same(first, then) or then.sent - first.sent > LARGEST_GAP_MS
+def _turns(first: Shot, then: Shot, blind_ms: int) -> bool:
+    return not _same(first, then) or then.sent - first.sent > blind_ms
 
 
-def thinned(shots: Sequence[Shot], most: int = MOST_POINTS) -> list[Shot]:
+def thinned(shots: Sequence[Shot], most: int = MOST_POINTS, *, blind_ms: int = LARGEST_GAP_MS) -> list[Shot]:
     """At most so many samples: both sides of every change of state and of every gap, and the slowest of each bucket between them.
 
-    A probe that changes its state more often than that keeps an even choice of the changes.
+    A gap is longer than `blind_ms`. A probe that changes its state more often than that keeps an even choice of the changes.
     """
     if len(shots) <= most:
         return list(shots)
-    turns = {place for n in range(1, len(shots)) if _turns(shots[n - 1], shots[n]) for place in (n - 1, n)} | {0, len(shots) - 1}
+    turns = {place for n in range(1, len(shots)) if _turns(shots[n - 1], shots[n], blind_ms) for place in (n - 1, n)} | {0, len(shots) - 1}
     if len(turns) >= most:
         places = sorted(turns)
         return [shots[places[n * len(places) // most]] for n in range(most)]
