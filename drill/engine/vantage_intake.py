@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from drill.model.errors import PreflightFailed
 from drill.model.events import Draft, Fact, Kind
 from drill.model.plan import Plan
+from drill.model.ports import Clock
 from drill.model.vantage import series_id
 from drill.model.vantage_wire import Sampled
 
@@ -17,6 +18,8 @@ AHEAD_S: Final = 2.0
 """A sample may lie so far in the future beyond the error of its clock."""
 UNKNOWN_AHEAD_S: Final = 5.0
 """The same for a clock that nobody compared."""
+STEP_S: Final = 60.0
+"""The wall clock here may have been set by so much since a sample that comes late was placed by it."""
 BEFORE: Final = timedelta(minutes=5)
 """So long before a drill was planned its vantage points may have begun."""
 _EARLY_S: Final = 0.05
@@ -40,8 +43,22 @@ class Sieved:
     wrong: tuple[str, ...]
 
 
-def sieve(plan: Plan, vantage: str, samples: Sequence[Sampled], *, planned_at: datetime, now: datetime) -> Sieved:
-    """Sound samples of a vantage point as facts. `planned_at` and `now` are by the server's clock.
+@dataclass(frozen=True)
+class Moment:
+    """Now, by the clocks of the machine that takes samples in."""
+
+    now: datetime
+    mono_s: float
+    boot: str
+
+    @classmethod
+    def by(cls, clock: Clock) -> Moment:
+        """As a clock tells it."""
+        return cls(clock.now(), clock.mono_s(), clock.epoch.partition("-")[0])
+
+
+def sieve(plan: Plan, vantage: str, samples: Sequence[Sampled], *, planned_at: datetime, moment: Moment) -> Sieved:
+    """Sound samples of a vantage point as facts. `planned_at` is by this machine's clock.
 
     Raises: PreflightFailed: the plan has no such vantage point (F072).
     """
@@ -56,19 +73,23 @@ def sieve(plan: Plan, vantage: str, samples: Sequence[Sampled], *, planned_at: d
             wrong.append(f"{vantage} does not ask {sample.probe!r}")
         elif sample.at < planned_at - BEFORE:
             outside += 1
-        elif trouble := next(_troubles(sample, probes[sample.probe].timeout_s, now), ""):
+        elif trouble := next(_troubles(sample, probes[sample.probe].timeout_s, moment), ""):
             wrong.append(trouble)
         else:
             drafts.append(_draft(sample, vantage, user_view=point.user_view and probes[sample.probe].user_view))
     return Sieved(tuple(drafts), outside, tuple(wrong))
 
 
-def _troubles(sample: Sampled, timeout_s: float, now: datetime) -> Iterator[str]:
+def _troubles(sample: Sampled, timeout_s: float, moment: Moment) -> Iterator[str]:
     """What cannot be true of a sample, whoever sends it."""
     known = sample.clock_error_s is not None
     if known and (sample.clock_offset_s is None or not sample.clock_boot):
         yield "a clock was compared, but not with which"
-    ahead_s = (sample.at - now).total_seconds()
+    ahead_s = (sample.at - moment.now).total_seconds()
+    if known and sample.clock_boot == moment.boot:
+        by_mono_s = sample.sent_s + (sample.clock_offset_s or 0.0) - moment.mono_s
+        if abs(by_mono_s - ahead_s) > STEP_S + (sample.clock_error_s or 0.0):
+            yield "its two clocks tell different times"
     if ahead_s > (AHEAD_S + (sample.clock_error_s or 0.0) if known else UNKNOWN_AHEAD_S):
         yield f"a sample lies {ahead_s:.0f} s in the future"
     if sample.sent_s < sample.due_s - _EARLY_S:

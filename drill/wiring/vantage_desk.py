@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from drill.adapters.journal_sql import SqlJournal
-from drill.engine.vantage_intake import OpenJournal, sieve, store
+from drill.engine.vantage_intake import Moment, OpenJournal, sieve, store
 from drill.engine.vantage_watch import orders_in
 from drill.model.errors import PreflightFailed
 from drill.model.events import Fact, Kind
@@ -117,7 +117,7 @@ class VantageDesk:
         seat.taken += len(batch.samples)
         if seat.taken > MOST_SAMPLES_A_DRILL:
             return Receipt(refused=len(batch.samples), why=f"more than {MOST_SAMPLES_A_DRILL} samples came for this drill")
-        found = sieve(known.plan, seat.vantage, batch.samples, planned_at=known.planned_at, now=self.clock.now())
+        found = sieve(known.plan, seat.vantage, batch.samples, planned_at=known.planned_at, moment=Moment.by(self.clock))
         if not store(self.journal, seat.drill, found.drafts):
             known.over = True
             return Receipt(over=True)

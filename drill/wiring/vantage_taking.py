@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drill.adapters.journal_sql import SqlJournal
 from drill.adapters.vantage_file import read_head, read_samples
-from drill.engine.vantage_intake import sieve, store
+from drill.engine.vantage_intake import Moment, sieve, store
 from drill.model.errors import PreflightFailed, UsageError
 from drill.model.events import Kind
 from drill.model.plan import Plan, Probe
@@ -47,7 +47,7 @@ def take_file(records: Records, drill: str, path: Path) -> Taken:
     lines_of = read_samples(path)
     while lines := list(islice(lines_of, MOST_SAMPLES)):
         samples = [line for line in lines if line is not None]
-        sieved = sieve(plan, head.vantage, samples, planned_at=planned.at, now=records.clock.now())
+        sieved = sieve(plan, head.vantage, samples, planned_at=planned.at, moment=Moment.by(records.clock))
         if not store(journal, drill, sieved.drafts):
             raise _ended(drill)
         found.taken += len(sieved.drafts)

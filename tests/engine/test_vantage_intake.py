@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drill.adapters.journal_memory import MemoryJournal
-from drill.engine.vantage_intake import Sieved, sieve, store
+from drill.engine.vantage_intake import Moment, Sieved, sieve, store
 from drill.model.errors import PreflightFailed
 from drill.model.events import Draft, Kind
 from drill.model.vantage_wire import MOST_SAMPLES, Batch, Compared, Sampled, ServerClock
 from tests.engine.vantage_samples import AT, sampled, vantage_plan
 
 NOW = AT + timedelta(seconds=30)
+HERE = Moment(NOW, 1000.0, "here")
 
 
 def sieved(*samples: Sampled, vantage: str = "frankfurt") -> Sieved:
-    return sieve(vantage_plan(), vantage, samples, planned_at=AT, now=NOW)
+    return sieve(vantage_plan(), vantage, samples, planned_at=AT, moment=HERE)
 
 
 def test_a_sound_sample_is_a_fact_that_names_its_probe_and_its_place() -> None:
@@ -67,6 +68,13 @@ def test_a_clock_may_be_ahead_by_its_own_error_and_one_that_nobody_compared_by_f
     unknown = sampled(2, at=NOW + timedelta(seconds=4), clock_error_s=None, clock_offset_s=None, clock_boot="")
 
     assert len(sieved(rough, unknown).drafts) == 2
+
+
+def test_a_comparison_with_this_machine_has_to_fit_its_clocks() -> None:
+    fits = {"clock_boot": "here", "at": NOW - timedelta(seconds=20), "clock_offset_s": 1000.0 - 20 - sampled(1).sent_s}
+
+    assert len(sieved(sampled(1, **fits)).drafts) == 1
+    assert "different times" in sieved(sampled(1, **{**fits, "clock_offset_s": 1e6})).wrong[0]
 
 
 def test_samples_from_long_before_the_drill_are_left_out_and_counted() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from drill.adapters.journal_memory import MemoryJournal
 from drill.engine.record import Recorder
-from drill.engine.vantage_intake import sieve
+from drill.engine.vantage_intake import Moment, sieve
 from drill.engine.vantage_watch import VantageWatch, orders_in
 from drill.model.errors import PreflightFailed
 from drill.model.events import Kind
@@ -34,7 +34,7 @@ class Waiting(FakeClock):
         self.slept_s += seconds
         for due_s in [due_s for due_s in self.sends if due_s <= self.slept_s]:
             point = self.sends.pop(due_s)
-            found = sieve(vantage_plan(), point, [sampled(int(due_s * 10), at=self.now())], planned_at=self.now(), now=self.now())
+            found = sieve(vantage_plan(), point, [sampled(int(due_s * 10), at=self.now())], planned_at=self.now(), moment=Moment.by(self))
             self.journal.append("d", found.drafts)
 
 
