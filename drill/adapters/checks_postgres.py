@@ -87,11 +87,20 @@ def _asked(conninfo: str, sql: str, timeout_s: float) -> list[tuple[Any, ...]]:
     limit_ms = max(1, round(timeout_s * 1000))
     options = f"-c default_transaction_read_only=on -c statement_timeout={limit_ms} -c TimeZone=UTC"
     connect_s = max(2, round(timeout_s))  # libpq counts whole seconds, from two on
-    with psycopg.connect(conninfo, options=options, connect_timeout=connect_s, autocommit=False) as connection:
+    with psycopg.connect(_that_lets_us_read(conninfo), options=options, connect_timeout=connect_s, autocommit=False) as connection:
         connection.read_only = True
         rows = connection.execute(sql.encode(), prepare=True).fetchmany(_MOST_ROWS)
         connection.rollback()
         return rows
+
+
+def _that_lets_us_read(conninfo: str) -> str:
+    """A connection string of several hosts may ask for the one that takes writes; our session is read-only and would never be that."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    if conninfo_to_dict(conninfo).get("target_session_attrs") != "read-write":
+        return conninfo
+    return make_conninfo(conninfo, target_session_attrs="primary")
 
 
 def _position(lsn: str) -> int:

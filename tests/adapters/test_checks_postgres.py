@@ -111,6 +111,13 @@ def test_a_mistake_is_final_and_a_slow_answer_is_not(pair: Pair) -> None:
     assert failed.value.code == "A181"
 
 
+@pytest.mark.parametrize("wanted", ["read-write", "primary"])
+def test_of_several_hosts_the_one_that_takes_writes_is_asked_though_nothing_is_written(pair: Pair, wanted: str) -> None:
+    hosts = f"host=127.0.0.1,127.0.0.1 port={pair.b.port},{pair.a.port} user=drill dbname=postgres target_session_attrs={wanted}"
+
+    assert questions(DSN=hosts).ask("secret:DSN", "select pg_is_in_recovery()", timeout_s=20) == [(False,)]
+
+
 def test_a_server_that_is_away_may_come_back_and_its_password_is_not_shown() -> None:
     dsn = f"host=127.0.0.1 port={free_port()} user=drill password=hunter22 dbname=postgres"
 

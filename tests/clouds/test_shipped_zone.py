@@ -62,7 +62,7 @@ def database() -> Iterator[str]:
         servers.start()
         servers.a.sql("drop table if exists canary")  # the template's own is another one
         servers.a.sql("create table orders as select generate_series(1, 3) as id")
-        yield f"host=127.0.0.1,127.0.0.1 port={servers.a.port},{servers.b.port} user=drill dbname=postgres target_session_attrs=primary"
+        yield f"host=127.0.0.1,127.0.0.1 port={servers.a.port},{servers.b.port} user=drill dbname=postgres target_session_attrs=read-write"
     finally:
         servers.end()
         shutil.rmtree(template)
