@@ -67,13 +67,17 @@ class AwsLooks:
         return sorted(str(row["Location"]) for row in rows)
 
     def quota(self, region: str, kind: str) -> Quota:
-        """Raises: Fatal: the type is of a family that is counted by itself (A222)."""
+        """Raises: Fatal: the type is of a family that is counted by itself (A222), or AWS does not know it (A214)."""
         if not _FAMILIES.match(kind):
             what = f"machines of type {kind} are counted apart from the others."
             raise Fatal(what, code="A222", fix="See their quota in the console of Service Quotas.")
         clients = self._at(region)
         limit = clients.call("service-quotas", "get_service_quota", ServiceCode="ec2", QuotaCode=_STANDARD)["Quota"]["Value"]
-        each = clients.call("ec2", "describe_instance_types", InstanceTypes=[kind])["InstanceTypes"][0]["VCpuInfo"]["DefaultVCpus"]
+        named = [{"Name": "instance-type", "Values": [kind]}]  # asked for by its name, an unknown one would be an error like any other
+        types = clients.every("ec2", "describe_instance_types", "InstanceTypes", Filters=named)
+        if not types:
+            raise Fatal(f"AWS knows no type {kind}.", code="A214", fix="Correct the step's instance_type.")
+        each = types[0]["VCpuInfo"]["DefaultVCpus"]
         running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
         rows = clients.every("ec2", "describe_instances", "Reservations", Filters=running)
         return Quota(int(limit), sum(_processors(machine) for row in rows for machine in row["Instances"]), int(each))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
@@ -17,7 +18,7 @@ from drill.adapters.doctor_clock import ahead_of_s
 from drill.adapters.outage_aliyun_calls import AliyunCalls
 from drill.adapters.outage_aws_client import AwsClients
 from drill.adapters.policy_rights import Condition, Right
-from drill.adapters.sms_aliyun_sdk import Account
+from drill.adapters.sms_aliyun_sdk import Account as Keys
 from drill.model.errors import Fatal, Retryable, StepError
 from drill.model.ports_doctor import Cloud, Quota
 from drill.sandbox.alidns_http import AlidnsServer
@@ -46,23 +47,74 @@ def server(account: AccountApi) -> Iterator[AlidnsServer]:
 
 def aliyun(server: AlidnsServer, secret: str = "secret") -> Cloud:  # noqa: S107 - the emulator's own
     def calls(region: str) -> AliyunCalls:
-        return AliyunCalls(region, lambda _product, _host: Account(server.endpoint, "http", "key", secret), sleep=lambda _s: None)
+        return AliyunCalls(region, lambda _product, _host: Keys(server.endpoint, "http", "key", secret), sleep=lambda _s: None)
 
     return AliyunLooks("cn-shanghai", calls, clock=f"http://{server.endpoint}")
 
 
-def test_alibaba_cloud_says_who_calls_where_and_what_is_in_stock(server: AlidnsServer) -> None:
+@dataclass(frozen=True)
+class Account:
+    """One cloud's account: a region of it, a type of machine with the processors of one, images that it sees and does not see."""
+
+    cloud: Cloud
+    region: str
+    kind: str
+    each: int
+    images: tuple[str, str]
+    unknown: str
+
+
+@pytest.fixture(params=["aws", "aliyun"])
+def seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """Whatever is asked of it only reads."""
+    if request.param == "aliyun":
+        made: AlidnsServer = request.getfixturevalue("server")
+        yield Account(aliyun(made), "cn-shanghai", "ecs.g7.large", 2, ("m-1", "m-2"), "ecs.unknown")
+        assert all(action.startswith(("Describe", "Get")) for action in made.log)
+        return
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    with mock_aws():
+        clients = _WithQuota(SINGAPORE)
+        images = (str(clients.call("ec2", "register_image", Name="shop")["ImageId"]), "ami-00000000000000000")
+        with asked_of_aws() as asked:
+            yield Account(AwsLooks(SINGAPORE, lambda _region: clients), SINGAPORE, "t3.small", 2, images, "t3.unknown")
+    assert all(action.partition(":")[2].startswith(("Describe", "Get")) for action, _ in asked)
+
+
+def test_a_cloud_says_who_calls_and_where_it_may(seen: Account) -> None:
+    assert seen.cloud.identity().partition(":")[0] in {"acs", "arn"}
+    assert seen.region in seen.cloud.regions()
+    assert not seen.cloud.denied([])
+
+
+def test_a_type_of_machine_is_to_be_had_in_zones_of_the_region_and_an_unknown_one_nowhere(seen: Account) -> None:
+    zones = seen.cloud.zones(seen.region, seen.kind)
+
+    assert zones
+    assert list(zones) == sorted(zones)
+    assert all(zone.startswith(seen.region) for zone in zones)
+    assert seen.cloud.zones(seen.region, seen.unknown) == []
+
+
+def test_a_quota_counts_processors_and_is_none_for_a_type_that_nobody_knows(seen: Account) -> None:
+    found = seen.cloud.quota(seen.region, seen.kind)
+
+    assert (found.limit > 0, found.used >= 0, found.each) == (True, True, seen.each)
+    with pytest.raises(Fatal, match="knows no type") as refused:
+        seen.cloud.quota(seen.region, seen.unknown)
+    assert refused.value.code == "A214"
+
+
+def test_an_image_is_there_or_not(seen: Account) -> None:
+    assert [seen.cloud.has_image(seen.region, image) for image in seen.images] == [True, False]
+
+
+def test_what_is_in_stock_at_alibaba_cloud_counts_the_last_of_it_too(server: AlidnsServer) -> None:
     cloud = aliyun(server)
 
-    assert cloud.identity().endswith("user/drill")
-    assert "cn-shanghai" in cloud.regions()
     assert cloud.zones("cn-shanghai", "ecs.g7.large") == ["cn-shanghai-a", "cn-shanghai-c"]
-    assert cloud.zones("cn-shanghai", "ecs.unknown") == []
     assert cloud.quota("cn-shanghai", "ecs.g7.large") == Quota(50, 46, 2)
-    assert [cloud.has_image("cn-shanghai", image) for image in ("m-1", "m-2")] == [True, False]
-    assert cloud.denied([]) is None
     assert abs(cloud.ahead_s()) < 3
-    assert all(action.startswith(("Describe", "Get")) for action in server.log)
 
 
 def test_no_error_of_alibaba_clouds_sdk_escapes(server: AlidnsServer) -> None:
@@ -70,26 +122,9 @@ def test_no_error_of_alibaba_clouds_sdk_escapes(server: AlidnsServer) -> None:
         aliyun(server, "wrong").identity()
     assert refusal.value.code == "A224"
 
-    with pytest.raises(Fatal, match="knows no type"):
-        aliyun(server).quota("cn-shanghai", "ecs.unknown")
-
     server.order("DescribeRegions", "unavailable", "unavailable", "unavailable", "unavailable")
     with pytest.raises(Retryable):
         aliyun(server).regions()
-
-
-def test_aws_says_who_calls_where_and_what_is_on_offer() -> None:
-    with mock_aws(), asked_of_aws() as asked:
-        cloud: Cloud = AwsLooks(SINGAPORE)
-        image = AwsClients(SINGAPORE).call("ec2", "describe_images", Owners=["amazon"])["Images"][0]["ImageId"]
-
-        assert ":123456789012:" in cloud.identity()
-        assert SINGAPORE in cloud.regions()
-        assert {zone[:-1] for zone in cloud.zones(SINGAPORE, "t3.small")} == {SINGAPORE}
-        assert cloud.zones(SINGAPORE, "no.such") == []
-        assert [cloud.has_image(SINGAPORE, name) for name in (image, "ami-00000000000000000")] == [True, False]
-
-    assert all(action.partition(":")[2].startswith(("Describe", "Get")) for action, _ in asked)
 
 
 def test_the_quota_of_aws_counts_the_processors_that_run() -> None:
