@@ -17,12 +17,15 @@ Refusal = Literal["refused", "silent", "unproved"]
 """What a write that did not go through says: it takes none, nothing at all, or something that has nothing to do with writing."""
 _RIVAL_S: Final = 3.0
 _SILENT: Final = "no answer in time"
-_ELSEWHERE: Final = re.compile(
-    r"authentication failed|no password supplied|role \"[^\"]*\" does not exist|database \"[^\"]*\" does not exist|translate host name"
-    r"|too many (?:clients|connections)|connection slots|starting up|permission denied",
+_READ_ONLY: Final = "25006"
+_ENDED: Final = ("57P01", "57P02")
+_PROVES: Final = re.compile(
+    r"connection refused|connection reset|broken pipe|server closed the connection|terminating connection|shutting down"
+    r"|read-only transaction|during recovery|on socket .* no such file",
     re.IGNORECASE,
 )
-"""How PostgreSQL turns away for reasons that say nothing about writes: the next caller may be let in."""
+"""How PostgreSQL, or the place where it was, says that it takes no write. Whatever else is said (by a proxy, by TLS, about who is let in)
+says nothing about the next caller's."""
 _NO_WRITES: Final = frozenset({1290, 1792, 1836, 3100})
 """Errors of MySQL for servers that are read-only."""
 _GONE: Final = frozenset({1053, 1927, 2006, 2013})
@@ -63,7 +66,8 @@ def refusal(broken: ConnectionBroken) -> Refusal:
         return "silent" if broken.silent else "refused" if gone or broken.number in _NO_WRITES else "unproved"
     if str(broken) == _SILENT:
         return "silent"
-    return "unproved" if _ELSEWHERE.search(str(broken)) else "refused"
+    proved = broken.sqlstate in {_READ_ONLY, *_ENDED} or _PROVES.search(str(broken))
+    return "refused" if proved else "unproved"
 
 
 def writable_rival(ground: Ground, rivals: Sequence[str], site: str) -> str | None:
