@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,7 +38,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Load:
-    """What was measured. `late_ms` is how far the caller itself fell behind; memory is the web server's, in megabytes."""
+    """What was measured. `late_ms` is how far the caller itself fell behind; memory is the web server's, in megabytes.
+
+    `slowed` is how many times longer than alone on the machine the web server's work took: its time on the processor and its time in the
+    queue for one, divided by the first.
+    """
 
     pushes: int
     per_second: float
@@ -54,11 +58,13 @@ class Load:
     judged_after_s: float
     memory_mb: float
     grown_mb: float
+    slowed: float = 1.0
 
     def lines(self) -> list[str]:
         """For a person."""
         return [
             f"{self.pushes} pushes at {self.per_second:.0f}/s, {self.errors} errors; the caller was at most {self.late_ms:.0f} ms late",
+            f"waiting for a processor made the work of the web server {self.slowed:.1f} times longer",
             f"answered: p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.0f} ms, max {self.max_ms:.0f} ms",
             f"valid answers: {self.counted} of {self.valid} counted, {self.counted_twice} of them twice",
             f"the last was judged {self.judged_after_s:.1f} s after the flood; {self.facts} facts in all",
@@ -85,12 +91,12 @@ def measure(*, seconds: float, per_second: int = 500, seed: int = 1) -> Load:
         people = People(plan, drill=DRILL, secrets=FakeSecrets(NUMBERS), key=records.reply_key())
         _ask_all(records, plan)
         texts = [(PEOPLE[contact], f"1 {people.code(gate, contact)}") for gate in plan.gates for contact in PEOPLE][:valid]
-        with _judging(records, plan, people), _listening(records) as (listener, memory):
+        with _judging(records, plan, people), _listening(records) as (listener, vitals):
             answers = _flood(records, listener, _bodies(texts, count, rng), per_second)
             flooded_s = time.monotonic()
             _wait_judged(records, valid)
             judged_after_s = time.monotonic() - flooded_s
-        return _found(records, answers, memory, valid=valid, judged_after_s=judged_after_s)
+        return _found(records, answers, vitals, valid=valid, judged_after_s=judged_after_s)
 
 
 def _plan(valid: int) -> Plan:
@@ -143,20 +149,42 @@ def _judging(records: Records, plan: Plan, people: People) -> Iterator[None]:
     assert not troubles, troubles
 
 
+@dataclass
+class Vitals:
+    """The web server while it is flooded: memory in megabytes, and seconds on and before the processor at the first and the last look."""
+
+    first: tuple[float, float]
+    last: tuple[float, float] = (0.0, 0.0)
+    memory: list[float] = field(default_factory=list)
+
+    def slowed(self) -> float:
+        """As `Load.slowed`; 1 where the kernel does not tell."""
+        ran, waited = (late - early for early, late in zip(self.first, self.last, strict=True))
+        return (ran + waited) / ran if ran > 0 else 1.0
+
+
+def _turns(pid: int) -> tuple[float, float]:
+    """Seconds that the threads of a process ran and waited to run, all together."""
+    rows = [file.read_text().split() for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(row[0]) for row in rows) / 1e9, sum(int(row[1]) for row in rows) / 1e9
+
+
 @contextmanager
-def _listening(records: Records) -> Iterator[tuple[Listener, list[float]]]:
-    listener, memory, over = Listener(records.settings, "127.0.0.1", 0), [], threading.Event()
+def _listening(records: Records) -> Iterator[tuple[Listener, Vitals]]:
+    listener, over = Listener(records.settings, "127.0.0.1", 0), threading.Event()
     listener.start()
     pid = json.loads((records.settings.home / "web.json").read_text())["pid"]
+    vitals = Vitals(_turns(pid))
 
     def watch() -> None:
         while not over.wait(0.1):
-            memory.append(psutil.Process(pid).memory_info().rss / 1e6)
+            vitals.memory.append(psutil.Process(pid).memory_info().rss / 1e6)
+            vitals.last = _turns(pid)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield listener, memory
+        yield listener, vitals
     finally:
         over.set()
         watcher.join()
@@ -222,10 +250,11 @@ def _wait_judged(records: Records, valid: int) -> None:
         time.sleep(0.05)
 
 
-def _found(records: Records, answers: dict[str, list[float]], memory: list[float], *, valid: int, judged_after_s: float) -> Load:
+def _found(records: Records, answers: dict[str, list[float]], vitals: Vitals, *, valid: int, judged_after_s: float) -> Load:
     took = sorted(answers["took_ms"]) or [0.0]
     facts = records.journal.read(DRILL)
     counted = [(fact.data["gate"], fact.data["contact"]) for fact in facts if fact.kind is Kind.REPLY_RECEIVED]
+    memory = vitals.memory
     late = memory[len(memory) // 4] if memory else 0.0
     seconds = answers["seconds"]
     return Load(
@@ -243,4 +272,5 @@ def _found(records: Records, answers: dict[str, list[float]], memory: list[float
         judged_after_s=round(judged_after_s, 2),
         memory_mb=round(late, 1),
         grown_mb=round(memory[-1] - late, 1) if memory else 0.0,
+        slowed=round(vitals.slowed(), 2),
     )

@@ -12,4 +12,4 @@ def test_in_a_burst_every_push_is_answered_and_every_valid_answer_counts_once() 
     assert load.grown_mb < 16, load
     if load.late_ms < 150:  # a machine that has no time for the caller has none for the server
         assert load.errors == 0, load
-        assert load.p99_ms < 700, load
+        assert load.p99_ms < 700 * load.slowed, load
