@@ -10,6 +10,7 @@ from typing import Final
 
 from drill.adapters.canary_connection import ConnectionBroken
 from drill.adapters.database_sessions import Session, open_session
+from drill.model.errors import StepError
 from drill.model.ports import DatabaseAccess
 
 EVERY_S: Final = 0.5
@@ -30,6 +31,7 @@ class PositionWatch:
         self._thread: threading.Thread | None = None
         self._open: dict[str, Session] = {}
         self._seen = ""
+        self._trouble: StepError | None = None
 
     def start(self) -> None:
         """Watch from now on, in a thread of its own; the first look is over when this returns."""
@@ -43,7 +45,12 @@ class PositionWatch:
         self._ended.set()
 
     def last_lsn(self) -> str:
-        """The newest position seen on a primary; empty when none was."""
+        """The newest position seen on a primary; empty when none was.
+
+        Raises: StepError: the last look could not be had at all, so what was seen before may be old.
+        """
+        if self._trouble is not None:
+            raise self._trouble
         if self._thread is None:
             self._look()
             self._close_all()
@@ -57,7 +64,12 @@ class PositionWatch:
 
     def _run(self) -> None:
         while not self._ended.wait(EVERY_S):
-            self._look()
+            try:
+                self._look()
+            except StepError as error:  # for whoever wants to know the position
+                self._trouble = error
+            else:
+                self._trouble = None
         self._close_all()
 
     def _close_all(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from drill.adapters.position_watch import PositionWatch
+from drill.model.errors import Fatal
 from drill.model.ports import DatabaseAccess
 from tests.adapters.fence_pairs import ENGINES, Two, started, template_of
 
@@ -60,6 +61,30 @@ def test_the_last_position_outlives_the_primary_and_the_process(pair: Two, tmp_p
     pair.primary.stop()
     seen = watch.last_lsn()
     assert _until(lambda: PositionWatch(dict, tmp_path / "drill" / "last.json").last_lsn() == seen)
+    watch.close()
+
+
+def test_a_watch_that_cannot_look_tells_no_old_position_and_goes_on_when_it_can(tmp_path: Path) -> None:
+    trouble: list[Fatal] = []
+
+    def databases() -> dict[str, DatabaseAccess]:
+        if trouble:
+            raise trouble[0]
+        return {}
+
+    def told() -> str:
+        try:
+            return watch.last_lsn()
+        except Fatal as error:
+            return error.code
+
+    watch = PositionWatch(databases, tmp_path / "last.json")
+    watch.start()
+    trouble.append(Fatal("the password file is gone.", code="A297", fix="Bring it back."))
+
+    assert _until(lambda: told() == "A297")
+    trouble.clear()
+    assert _until(lambda: told() == "")
     watch.close()
 
 
