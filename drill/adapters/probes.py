@@ -50,6 +50,8 @@ class Probes:
     probes: Mapping[str, Probe]
     resolver: tuple[str, int] | None
     site_of: Callable[[str], str]
+    resolvers: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Who is asked instead of `resolver` for names at and below a domain; the longest one counts."""
     _targets: dict[str, Target] = field(init=False, repr=False)
     _kept: dict[str, KeptClient] = field(init=False, repr=False)
 
@@ -156,7 +158,9 @@ class Probes:
             return [_LOOPBACK]
         if _is_address(host):
             return [host]
-        return await _ask_first(host, "A", self._servers) or await _ask_first(host, "AAAA", self._servers) or _no_address()
+        around = [domain for domain in self.resolvers if f".{host}".endswith(f".{domain}")]
+        servers = [self.resolvers[max(around, key=len)]] if around else self._servers
+        return await _ask_first(host, "A", servers) or await _ask_first(host, "AAAA", servers) or _no_address()
 
 
 def _is_address(host: str) -> bool:

@@ -32,6 +32,7 @@ from drill.model.ports import (
 )
 from drill.settings import EnvironmentSecrets, Settings
 from drill.wiring.posts import Carrier, Post, live_carrier, no_post, open_auditor, open_post
+from drill.wiring.routed import address_of
 from drill.wiring.stores import forget_sandbox, open_artifacts, open_terraform
 
 if TYPE_CHECKING:
@@ -253,4 +254,5 @@ def resolved_probes(plan: Plan, ground: Ground, resolver: tuple[str, int] | None
     sites = {site.id: dict(ground.attributes(site.id)) for site in plan.sites}
     filled = {probe.id: Probe.model_validate(render(probe.model_dump(), steps={}, sites=sites)) for probe in plan.probes}
     owners = {address: site for site, row in sites.items() for address in row.get("addresses", ())}
-    return Probes(filled, resolver, lambda address: owners.get(address, ""))
+    resolvers = {zone.id.lower().rstrip("."): address_of(zone.resolver) for zone in plan.zones if zone.resolver}
+    return Probes(filled, resolver, lambda address: owners.get(address, ""), resolvers)

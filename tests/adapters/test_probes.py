@@ -156,6 +156,27 @@ def test_a_name_that_cannot_be_resolved_is_a_failed_sample_of_no_site(trouble: C
     assert (sample.ok, sample.error, sample.site, sample.address) == (False, "dns", "", "")
 
 
+def test_the_resolver_of_the_closest_domain_is_asked_and_no_other() -> None:
+    with naming("127.0.2.1") as own, naming("127.0.1.1") as others, serving(say(OK), "127.0.2.1") as server:
+        at = {"drill.test": ("127.0.0.1", others.port), "shop.drill.test": ("127.0.0.1", own.port)}
+        rows = {
+            name: Probe(id=name, http=f"http://{name}:{server.port}/", timeout_s=1.0) for name in ("www.shop.drill.test", "shop.drill.test")
+        }
+        asked = Probes(rows, ("127.0.0.1", closed_port()), lambda _: "", at)
+
+        samples = [asked.ask(name) for name in rows]
+
+    assert [sample.address for sample in samples] == ["127.0.2.1", "127.0.2.1"]
+
+
+def test_a_name_in_no_named_domain_is_asked_of_the_general_resolver() -> None:
+    with naming("127.0.2.1") as names, serving(say(OK), "127.0.2.1") as server:
+        row = Probe(id="x", http=f"http://badshop.test:{server.port}/", timeout_s=1.0)
+        asked = Probes({"x": row}, ("127.0.0.1", names.port), lambda _: "", {"shop.test": ("127.0.0.1", closed_port())})
+
+        assert asked.ask("x").address == "127.0.2.1"
+
+
 def test_a_name_server_that_refuses_is_a_failed_sample() -> None:
     sample = probes(closed_port(), http="http://shop.drill.test:8080/", timeout_s=0.3).ask("checkout")
 
