@@ -43,11 +43,17 @@ class FakeDns:
         key = (before.name, before.type)
         with self._one_at_a_time:
             present = self._sets.get(key, [])
+            if after.weights and after.raw is None and not any("weights" in row for row in present):
+                raise Fatal(f"{after.name} is not weighted.", code="A226")
             if present != self._form(after):
                 if present != self._form(before):
                     held = ", ".join(value for entry in present for value in entry["values"])
                     raise Fatal(f"somebody else changed {before.name}: it holds {held}.", code="A220")
                 self._sets[key] = self._form(after)
+
+    def weigh(self, record: RecordSet) -> None:
+        """Somebody makes a name weighted."""
+        self._sets[record.name, record.type] = self._form(record)
 
     def servers(self, name: str) -> Sequence[tuple[str, int]]:
         return [("127.0.0.1", 53)]

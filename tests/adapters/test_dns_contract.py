@@ -185,5 +185,23 @@ def test_a_change_is_in_sync_sooner_or_later(dns: Dns, name: str) -> None:
         time.sleep(0.05)
 
 
+def test_what_is_not_weighted_is_not_weighed(dns: Dns, name: str) -> None:
+    before = dns.read(name)
+
+    with pytest.raises(Fatal) as caught:
+        dns.swap(before, RecordSet(before.name, before.type, before.ttl_s, before.values, weights=(3, 1)))
+
+    assert caught.value.code == "A226"
+    assert dns.read(name) == before
+
+
+def test_a_provider_says_what_its_names_are_like(dns: Dns, name: str) -> None:
+    facts = dns.facts(name)
+
+    assert facts.provider
+    assert facts.reach in {"control-plane", "data-plane"}
+    assert 1 <= facts.min_ttl_s <= dns.read(name).ttl_s
+
+
 def test_there_is_at_least_one_server_to_ask(dns: Dns, name: str) -> None:
     assert len(dns.servers(name)) >= 1

@@ -22,8 +22,7 @@ class Ground:
         values = (*PRIMARY, *standby)
         self.dns = FakeDns({NAME: (10, values)})
         if weighted:
-            present = self.dns.read(NAME)
-            self.dns.swap(present, RecordSet(NAME, "A", 10, values, weights=(100, *(0 for _ in standby))))
+            self.dns.weigh(RecordSet(NAME, "A", 10, values, weights=(100, *(0 for _ in standby))))
         self.clock = FakeClock(tick_s=0.01)
         self.probes = FakeProbes(*(script or ("standby",)), clock=self.clock)
         sites = FakeGround({"primary": {"addresses": PRIMARY}, "standby": {"addresses": standby}})
