@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from drill.cli.loading import scenario_files
+from drill.engine.reach import control_plane_warnings
 from drill.wiring.scenarios import open_scenario
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -106,6 +107,21 @@ def test_every_shipped_scenario_has_a_real_way_home_and_a_budget_for_every_phase
     assert "dns.switch" in home or "dns.switch" not in gone
     assert "terraform.destroy" in home or "terraform.apply" not in gone
     assert {"ansible.play"} & home or "database.promote" not in gone
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_plan_warns_of_every_shipped_lever_of_the_control_plane_without_any_account(path: Path) -> None:
+    opened = open_scenario(path)
+
+    warned = [row.split("'")[1] for row in control_plane_warnings(opened.plan, opened.kinds, {})]
+
+    regions = {"aliyun-to-aws-region-outage", "aliyun-hangzhou-to-shanghai", "aws-singapore-to-tokyo"}
+    of = {
+        "traffic-only": ["traffic.shop"],
+        "active-active-drain": ["half.share", "drain.share"],
+        **dict.fromkeys(regions, ["traffic.switch"]),
+    }
+    assert warned == of.get(path.stem, [])
 
 
 def test_the_readme_has_a_line_for_every_shipped_scenario_and_for_no_other() -> None:
