@@ -121,24 +121,6 @@ def test_nothing_can_be_written_or_done_by_a_question(pair: MyPair, sql: str) ->
     assert not Path("/tmp/drill-was-here").exists()
 
 
-def test_a_mistake_is_final_and_a_slow_answer_is_not(pair: MyPair) -> None:
-    with pytest.raises(Fatal, match=r"Table 'shop\.nothing' doesn't exist"):
-        ask(pair.a, "select * from nothing")
-    with pytest.raises(Retryable, match="gives no answer") as failed:
-        ask(pair.a, "select count(*) from seq_1_to_1000000000 where sqrt(seq) = 0.5", timeout_s=1.0)
-
-    assert failed.value.code == "A181"
-
-
-def test_a_server_that_is_away_may_come_back_and_its_password_is_not_shown() -> None:
-    dsn = f"mysql://drill:hunter22@127.0.0.1:{free_port()}/shop"
-
-    with pytest.raises(Retryable, match="gives no answer") as failed:
-        questions(DSN=dsn).ask("secret:DSN", "select 1", timeout_s=3)
-
-    assert "hunter22" not in str(failed.value)
-
-
 def test_a_connection_string_leads_there_and_a_wrong_password_is_final(pair: MyPair) -> None:
     right, wrong = (f"mysql://checker:{word}@127.0.0.1:{pair.a.port}/shop" for word in ("hunter22", "hunter23"))
 
