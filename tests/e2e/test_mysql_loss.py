@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 import yaml
 
-from drill.adapters.canary_connection import ConnectionBroken
-from drill.adapters.database_sessions import open_session
-from drill.model.ports import DatabaseAccess
 from tests.adapters import my_control
-from tests.adapters.little_http import answering
-from tests.adapters.my_pair import MyPair, MyServer, make_template, start_pair, wait_applied
-from tests.e2e.place import Engine, Place
+from tests.e2e.mysql_place import shop, shop_pair, start, told_passwords, trouble
+from tests.e2e.place import Place
 
 pytestmark = [pytest.mark.real, pytest.mark.sweep]
 
-_PASSWORDS = {"drill": "needle-41c7-site", "canary": "needle-9d02-canary"}
 _SCENARIO = """
 scenario: mysql-loss
 title: The database server is lost
 objectives: {rto: 2m, rpo: 30s}
 steady_state: [checkout]
-probes: {checkout: {http: "%(health)s", every: 100ms, timeout: 1s, user_view: true}}
+probes: {checkout: {http: "%(health)s", every: 100ms, timeout: 2s, user_view: true}}
 canary: {mysql: secret:CANARY, every: 100ms}
 limits: {max_changes: 20, allow: ["primary/*", "standby/*"]}
 phases:
@@ -67,77 +57,20 @@ failback:
 """
 
 
-@pytest.fixture
-def pair() -> Iterator[MyPair]:
-    template = make_template()
-    made = start_pair(template)
-    shutil.rmtree(template)
-    users = "".join(f"create user {name}@'127.0.0.1' identified by '{word}';" for name, word in _PASSWORDS.items())
-    made.a.sql(users + "grant select on shop.* to drill@'127.0.0.1'; grant slave monitor on *.* to drill@'127.0.0.1'")
-    made.a.sql("grant all on shop.* to canary@'127.0.0.1'; drop table shop.canary; create table shop.orders (id int primary key)")
-    made.a.sql("insert into shop.orders select seq from shop.seq_1_to_500")
-    assert wait_applied(made.a, made.b)
-    yield made
-    made.end()
+def test_a_lost_mysql_primary_is_fenced_replaced_and_brought_home(place: Place) -> None:
+    with shop_pair() as pair, shop(pair) as health:
+        frozen = my_control.server(pair.a.data)
+        assert frozen is not None
+        engine = start(place, pair, yaml.safe_load(_SCENARIO % {"health": health, "pid": frozen.pid}), "lost")
 
-
-@pytest.fixture
-def health(pair: MyPair) -> Iterator[str]:
-    """The address of a shop that is well while one of the two takes writes."""
-
-    def well(server: MyServer) -> bool:
-        access = DatabaseAccess("127.0.0.1", server.port, "root", "", Path(), engine="mysql")
-        try:
-            session = open_session(access, within_s=0.3)
-            found = session.takes_writes()
-            session.close()
-        except ConnectionBroken:
-            return False
-        return found
-
-    with answering(lambda _asked: (200, "well") if well(pair.a) or well(pair.b) else (503, "no database")) as server:
-        yield f"{server.url}/health"
-
-
-def site(place: Place, name: str, server: MyServer) -> dict[str, Any]:
-    """What the scenario says of it; its password lies in a file of the team's."""
-    everyone = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    inventory = place.base / f"{name}.yml"
-    inventory.write_text(yaml.safe_dump({"all": {"vars": everyone, "hosts": {f"db-{name}": server.variables([])}}}))
-    file = place.base / "my.cnf"
-    file.write_text(f"[client]\npassword = {_PASSWORDS['drill']}\n")
-    file.chmod(0o600)
-    database = {"engine": "mysql", "host": "127.0.0.1", "port": server.port, "user": "drill", "dbname": "shop", "passfile": "secret:MYCNF"}
-    return {"provider": "hosts", "region": f"dc-{name}", "database": database, "inventory": str(inventory)}
-
-
-def start(place: Place, pair: MyPair, health: str) -> Engine:
-    frozen = my_control.server(pair.a.data)
-    assert frozen is not None
-    written = yaml.safe_load(_SCENARIO % {"health": health, "pid": frozen.pid})
-    written["sites"] = {"primary": site(place, "primary", pair.a), "standby": site(place, "standby", pair.b)}
-    scenario = place.base / "mysql-loss.yaml"
-    scenario.write_text(yaml.safe_dump(written, sort_keys=False))
-    hosts = f"127.0.0.1:{pair.a.port},127.0.0.1:{pair.b.port}"
-    place.secrets |= {
-        "DRILL_SECRET_MYCNF": str(place.base / "my.cnf"),
-        "DRILL_SECRET_CANARY": f"mysql://canary:{_PASSWORDS['canary']}@{hosts}/shop",
-    }
-    return place.start("run", str(scenario), "--id", "lost", "--live", "--confirm", "mysql-loss")
-
-
-def test_a_lost_mysql_primary_is_fenced_replaced_and_brought_home(place: Place, pair: MyPair, health: str) -> None:
-    engine = start(place, pair, health)
-
-    assert engine.ended(within_s=240) == 0, (engine.refusal, engine.errors.read_text()[-3000:], engine.facts[-3:])
-    done = {fact["data"]["step"]: fact["data"]["outputs"] for fact in engine.told("StepSucceeded")}
-    assert "refused" in done["data.fence"]["proof"]["write"]
-    assert (done["data.promote"]["engine"], done["data.promote"]["lag_known"]) == ("mariadb", True)
-    assert done["data.rows"]["tables"]["orders"]["rows"] == 500
-    assert done["home.streams"]["lag_transactions"] is not None
-    assert (pair.a.sql("select @@read_only"), pair.b.sql("select @@read_only")) == ("0", "1")
-    loss = place.report("lost")["rpo"]
-    assert loss["acknowledged_rows"] > 10
-    assert loss["lost_rows"] is not None
-    kept = [path for path in place.base.rglob("*") if path.is_file() and path.name != "my.cnf"]
-    assert not [path for path in kept if any(word.encode() in path.read_bytes() for word in _PASSWORDS.values())]
+        assert engine.ended(within_s=240) == 0, trouble(engine)
+        done = {fact["data"]["step"]: fact["data"]["outputs"] for fact in engine.told("StepSucceeded")}
+        assert "refused" in done["data.fence"]["proof"]["write"]
+        assert (done["data.promote"]["engine"], done["data.promote"]["lag_known"]) == ("mariadb", True)
+        assert done["data.rows"]["tables"]["orders"]["rows"] == 500
+        assert done["home.streams"]["lag_transactions"] is not None
+        assert (pair.a.sql("select @@read_only"), pair.b.sql("select @@read_only")) == ("0", "1")
+        loss = place.report("lost")["rpo"]
+        assert loss["acknowledged_rows"] > 10
+        assert loss["lost_rows"] is not None
+        assert told_passwords(place) == []
