@@ -47,7 +47,11 @@ class AnsiblePlay(Step[AnsiblePlayParams]):
     def preview(self, params: AnsiblePlayParams, world: World) -> list[Effect]:
         detail = f"runs {params.playbook} on {params.site}"
         undo = "automatic" if params.undo_playbook else "none"
-        return [Effect(verb=Verb.UPDATE, target=f"{params.site}/{params.playbook}", detail=detail, undo=undo)]
+        effects = [Effect(verb=Verb.UPDATE, target=f"{params.site}/{params.playbook}", detail=detail, undo=undo)]
+        if params.undo_playbook and params.undo_site not in {None, params.site}:  # another site, which the limits have to allow too
+            back = f"runs {params.undo_playbook} on {params.undo_site}, if the drill is aborted"
+            effects.append(Effect(verb=Verb.UPDATE, target=f"{params.undo_site}/{params.undo_playbook}", detail=back))
+        return effects
 
     def run(self, params: AnsiblePlayParams, world: World, attempt: Attempt) -> Outputs:
         if params.undo_playbook and attempt.registered_undo() is None:

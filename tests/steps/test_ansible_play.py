@@ -88,3 +88,13 @@ def test_what_takes_it_back_is_registered_before_it_runs_and_gets_its_own_site()
 def test_half_a_way_back_is_refused(half: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="expected undo_playbook"):
         AnsiblePlayParams(**THERE, **half)
+
+
+def test_another_site_that_an_abort_would_change_is_previewed_so_that_the_limits_hold_for_it() -> None:
+    def targets(params: AnsiblePlayParams) -> list[str]:
+        return [effect.target for effect in AnsiblePlay().preview(params, fake_world())]
+
+    here = AnsiblePlayParams(**THERE, undo_playbook="switchover_postgres.yml")
+
+    assert targets(AND_BACK) == ["standby/switchover_postgres.yml", "primary/switchover_postgres.yml"]
+    assert targets(here) == ["standby/switchover_postgres.yml"]
