@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from drill.model.durations import Duration, format_duration
 from drill.model.effects import Effect, Outputs
 from drill.model.errors import Retryable
 from drill.model.ports import Attempt, Sample, World
 from drill.steps.base import Params, Step
+
+
+def _listed(value: Any) -> Any:
+    """One address may be written without brackets; an expression is one until it has its values."""
+    return [value] if isinstance(value, str) else value
 
 
 class ProbeUntilParams(Params):
@@ -21,6 +26,12 @@ class ProbeUntilParams(Params):
     every: Annotated[Duration, Field(gt=0)] = 0.1
     site: str | None = None
     """The site that must answer; an answer from elsewhere is none."""
+    addresses: Annotated[
+        Annotated[tuple[str, ...], Field(min_length=1)] | None,
+        BeforeValidator(_listed),
+        WithJsonSchema({"type": ["array", "string", "null"], "items": {"type": "string"}, "minItems": 1}),
+        Field(description="Addresses that must answer, such as those that a rebuild put out: a site does not know them as its own."),
+    ] = None
     within: Annotated[Duration, Field(gt=0)] = 60.0
 
 
@@ -44,7 +55,7 @@ class ProbeUntil(Step[ProbeUntilParams]):
             due_s = world.clock.mono_s() + params.every
             sample = world.probes.ask(params.probe)
             asked += 1
-            state = _state(sample, params.site)
+            state = _state(sample, params)
             good = good + 1 if state == "ok" else 0
             failed += state != "ok"
             if state != last:
@@ -55,10 +66,14 @@ class ProbeUntil(Step[ProbeUntilParams]):
         return {"asked": asked, "failed": failed, "took_s": round(world.clock.mono_s() - start_s, 3), "site": sample.site}
 
 
-def _state(sample: Sample, site: str | None) -> str:
+def _state(sample: Sample, params: ProbeUntilParams) -> str:
     if not sample.ok:
         return sample.error
-    return "ok" if site in {None, sample.site} else f"answered by {sample.site or 'an unknown site'}"
+    if params.site is None and params.addresses is None:
+        return "ok"
+    theirs = params.site is not None and sample.site == params.site
+    answered_by = sample.site or sample.address or "an unknown site"
+    return "ok" if theirs or sample.address in (params.addresses or ()) else f"answered by {answered_by}"
 
 
 def _go_on(params: ProbeUntilParams, attempt: Attempt, *, took_s: float, last: str) -> None:

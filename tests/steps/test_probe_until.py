@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from drill.model.errors import Retryable
 from drill.model.ports import World
@@ -51,6 +52,26 @@ def test_good_answers_from_the_wrong_site_do_not_count() -> None:
 
     assert (outputs["failed"], outputs["site"]) == (4, "standby")
     assert ground.attempt.said[0][0] == "checkout: answered by primary"
+
+
+@pytest.mark.parametrize("addresses", [["203.0.113.5", "127.0.0.1"], "127.0.0.1"])
+def test_an_address_that_was_built_counts_although_no_site_knows_it(addresses: Any) -> None:
+    ground = Ground("primary")
+
+    assert ground.run(addresses=addresses)["failed"] == 0
+    assert ground.run(addresses=addresses, site="standby")["failed"] == 0
+
+
+def test_an_answer_from_another_address_than_those_that_were_built_does_not_count() -> None:
+    ground = Ground("primary")
+
+    with pytest.raises(Retryable, match="last: answered by primary"):
+        ground.run(addresses=["198.51.100.7"], within="2s")
+
+
+def test_an_empty_list_of_addresses_is_refused() -> None:
+    with pytest.raises(ValidationError, match="at least 1"):
+        ProbeUntilParams.model_validate({"probe": "checkout", "addresses": []})
 
 
 def test_every_change_of_state_is_told_once() -> None:
