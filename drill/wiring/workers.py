@@ -48,6 +48,8 @@ class Worker:
         self._journal = journal
         self._say = say
         self._manned: dict[str, Manned] = {}
+        self._closing: set[str] = set()
+        """Drills that have ended, and are being cleared up behind."""
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._draining = threading.Event()
@@ -70,7 +72,7 @@ class Worker:
             return sorted(self._manned)
 
     def hand_over(self, hurry: threading.Event) -> None:
-        """Begin nothing more, let running steps end, and give every drill up for the others to claim; does not come back to its drills.
+        """Begin nothing more, let running steps and ended drills end, and give every other up for claim; does not come back to its drills.
 
         A step that has not ended after `DRAINS_WITHIN_S`, or when `hurry` is set, is interrupted: whoever takes the drill reads it back.
         """
@@ -87,9 +89,11 @@ class Worker:
         self._keeper.leave()
 
     def _running(self) -> list[str]:
-        """The steps that this worker is in the middle of."""
-        rows = [(drill, self._records.progress(drill).steps) for drill in self.playing()]
-        return [f"{step} of {drill}" for drill, steps in rows for step, row in steps.items() if row.running is not None]
+        """The steps that this worker is in the middle of, and the drills whose end it is: their grounds are nobody else's to clear."""
+        rows = [(drill, self._records.progress(drill)) for drill in self.playing()]
+        ended = {drill for drill, progress in rows if progress.outcome} | self._closing
+        steps = [f"{step} of {drill}" for drill, progress in rows for step, row in progress.steps.items() if row.running is not None]
+        return [*steps, *(f"the end of {drill}" for drill in sorted(ended))]
 
     # ------------------------------------------------------------ for the engine
 
@@ -130,11 +134,13 @@ class Worker:
         self._await_the_end_if_ending()
         with self._lock:
             manned = self._manned.pop(drill)
+            self._closing.add(drill)
         outcome = self._records.progress(drill).outcome
         if not outcome:  # another engine has it, and an observer of its own
             manned.hush()
             manned.stop_measuring()
         manned.close(keep_ground=not outcome)
+        self._closing.discard(drill)
         self._say(f"{drill}: {outcome or 'let go'}")
 
     # ------------------------------------------------------------ for the keeper

@@ -15,6 +15,7 @@ from tests.e2e.vantage_place import Agent, StickyResolver, agent, points, servin
 from tests.e2e.world import answer
 
 pytestmark = pytest.mark.real
+PATIENT = "defaults.acknowledge.within=5m"
 
 
 def row(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def test_an_agent_that_is_gone_or_stands_still_is_a_gap_and_a_server_that_was_aw
         agent(served, "sydney") as stopped,
         agent(served, "tokyo") as whole,
     ):
-        engine = place.run("gaps", "--manual", sets=points(*names))
+        engine = place.run("gaps", "--manual", sets=(*points(*names), PATIENT))
         answer(place, engine, "go")
         engine.fact("OutageInjected")
         assert eventually(lambda: delivered(killed) > 0)
@@ -84,8 +85,7 @@ def test_an_agent_that_is_gone_or_stands_still_is_a_gap_and_a_server_that_was_aw
         time.sleep(4)
         os.kill(stopped.process.pid, signal.SIGCONT)
         with agent(served, "frankfurt"):
-            answer(place, engine, "recover")
-            for gate in ("traffic", "data_home", "traffic_home"):
+            for gate in ("outage", "recover", "traffic", "data_home", "traffic_home"):
                 answer(place, engine, gate)
             code = engine.ended()
         assert [one.end() for one in (stopped, whole)] == [0, 0]
@@ -111,12 +111,12 @@ def test_an_agent_that_is_gone_or_stands_still_is_a_gap_and_a_server_that_was_aw
 @pytest.mark.sweep
 def test_samples_from_a_file_are_taken_while_the_drill_runs_and_refused_when_it_is_over(place: Place) -> None:
     file = place.base / "samples.jsonl"
-    engine = place.run("file", "--manual", sets=("vantage_points={lagos: {probes: [checkout]}}",))
+    engine = place.run("file", "--manual", sets=("vantage_points={lagos: {probes: [checkout]}}", PATIENT))
     engine.fact("AcknowledgementRequested", gate="go")
     overrides = ("--set", "vantage_points={lagos: {probes: [checkout]}}")
     writer = place.start("probe", "scenarios/sandbox-region-outage.yaml", "--as", "lagos", "--to", str(file), "--for", "2m", *overrides)
     assert eventually(lambda: file.exists() and file.read_text().count("\n") > 20)
-    for gate in ("go", "recover", "traffic"):
+    for gate in ("go", "outage", "recover", "traffic"):
         answer(place, engine, gate)
     engine.fact("FailbackStarted")
     time.sleep(1)
