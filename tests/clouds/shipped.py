@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +32,10 @@ def without_people(name: str, zone: Mapping[str, Any], texts: Mapping[str, str])
     return data
 
 
-def drill(home: Path, data: Mapping[str, Any], environment: Mapping[str, str], *, strict: bool = True) -> dict[str, Any]:
-    """Look at it in a dry run, then play it to its end; returns its report."""
+def drill(
+    home: Path, data: Mapping[str, Any], environment: Mapping[str, str], *, held: Callable[[], Any], strict: bool = True
+) -> dict[str, Any]:
+    """Look at it in a dry run, which changes nothing of what is `held`, then play it to its end; returns its report."""
     scenario = home / f"{data['scenario']}.yaml"
     scenario.write_text(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ALIBABA_", "DRILL_"))}
@@ -45,8 +47,10 @@ def drill(home: Path, data: Mapping[str, Any], environment: Mapping[str, str], *
             argv, cwd=PROJECT, env={**kept, **own, **environment}, capture_output=True, text=True, timeout=300, check=False
         )
 
+    before = held()
     looked = ask("--dry-run", *(["--strict"] if strict else []))
     assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert held() == before
     done = ask("--live", "--confirm", str(data["scenario"]), "--id", "shipped", "--report", str(home / "report"))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     report: dict[str, Any] = json.loads((home / "report" / "report.json").read_text(encoding="utf-8"))

@@ -110,7 +110,7 @@ def test_a_site_is_drained_by_weights_and_taken_in_again(tmp_path: Path, port: i
             "ALIBABA_ENDPOINT_ALIDNS": f"http://{alidns.endpoint}",
         }
 
-        report = drill(tmp_path, data, environment)
+        report = drill(tmp_path, data, environment, held=lambda: records(alidns).changes)
         after = held(alidns)
 
     assert report["outcome"] == "finished"
@@ -135,7 +135,8 @@ def test_a_record_and_a_routing_control_go_over_and_come_home(tmp_path: Path, po
         before = process.route53().read(SHOP)
         data = without_people("traffic-only", zone, {**urls(port), "192.0.2.30, 192.0.2.31": HOME, "198.51.100.30": AWAY})
 
-        report = drill(tmp_path, data, {"AWS_ENDPOINT_URL_ROUTE_53": process.api})
+        route53 = process.route53()
+        report = drill(tmp_path, data, {"AWS_ENDPOINT_URL_ROUTE_53": process.api}, held=lambda: (route53.read(SHOP), cluster.states))
         after = process.route53().read(SHOP)
 
     steps = {name: row["outputs"] for name, row in report["steps"].items()}

@@ -99,7 +99,8 @@ def test_the_checks_move_the_traffic_and_bring_it_home_by_themselves(tmp_path: P
     data["sites"] = {"lost": {"provider": "sandbox", "region": "a"}, "rest": rest}
 
     secrets = {f"DRILL_SECRET_{name}": database for name in ("CANARY_DSN", "SHOP_READ_DSN")}
-    report = drill(tmp_path, data, {"AWS_ENDPOINT_URL_ROUTE_53": api, **secrets}, strict=False)
+    environment = {"AWS_ENDPOINT_URL_ROUTE_53": api, **secrets}
+    report = drill(tmp_path, data, environment, held=lambda: vendor.get_health_check(HealthCheckId=check)["HealthCheck"], strict=False)
 
     steps = {name: row["outputs"] for name, row in report["steps"].items()}
     assert report["outcome"] == "finished"
