@@ -67,8 +67,9 @@ class Window:
 
 def all_series(timeline: Timeline) -> dict[str, Series]:
     """Every probe of the plan from every place the plan names, and any other that left samples."""
-    shots: dict[str, list[Shot]] = {name: [] for name in planned_series(timeline.plan)}
-    users = {name for name, user_view in planned_series(timeline.plan).items() if user_view}
+    planned = planned_series(timeline.plan)
+    shots: dict[str, list[Shot]] = {name: [] for name in planned}
+    users = {name for name, user_view in planned.items() if user_view}
     clocks: dict[str, dict[str, float]] = {}
     built = sites_by_address(timeline)
     for fact in timeline.of(Kind.PROBE_SAMPLED):

@@ -24,7 +24,7 @@ from drill.wiring.records import Records
 SHORTEST_KEY: Final = 22
 """128 bits in URL-safe base64."""
 _PATIENCE_S: Final = 2.0
-_FRESH_S: Final = 0.5
+FRESH_S: Final = 0.5
 _AT_ONCE: Final = 50
 """So many drills nobody has looked at are looked at in one go."""
 _MOST_KEPT: Final = 200
@@ -42,6 +42,9 @@ class DrillsJournal(OpenJournal, Protocol):
 
     def drills(self) -> list[str]:
         """Ids of every drill, oldest first."""
+
+    def head(self, drill: str) -> tuple[int, str]:
+        """`seq` and digest of the last fact."""
 
 
 @dataclass
@@ -95,7 +98,7 @@ class VantageDesk:
 
     def seats(self, vantage: str) -> Sequence[Seat]:
         """The seats of a vantage point, the newest drill first; of drills that have ended too, so that its agent hears of it."""
-        if time.monotonic() - self._looked_s > _FRESH_S:
+        if time.monotonic() - self._looked_s > FRESH_S:
             self._look()
         newest_first = sorted(self._known.values(), key=lambda known: -known.ordinal)
         return [seat for known in newest_first for seat in known.seats if seat.vantage == vantage]
@@ -152,8 +155,10 @@ class VantageDesk:
             self._learn(self._known[drill], drill)
 
     def _learn(self, known: _Known, drill: str) -> None:
-        for fact in self.journal.read(drill, after=known.seq, kinds=_KINDS):
-            known.seq = fact.seq
+        head, _ = self.journal.head(drill)
+        fresh = self.journal.read(drill, after=known.seq, kinds=_KINDS)
+        known.seq = max([head, *(fact.seq for fact in fresh)])  # not again through all the samples of a long drill
+        for fact in fresh:
             known.over = known.over or fact.kind is Kind.DRILL_FINISHED
             orders = orders_in(fact)
             for seat in known.seats:
