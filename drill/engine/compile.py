@@ -69,7 +69,7 @@ def _unknown_kinds(scenario: Scenario, kinds: Kinds) -> list[Problem]:
 
 def _ground(scenario: Scenario) -> dict[str, Any]:
     objectives, limits = scenario.objectives, scenario.limits
-    user_probes = tuple(name for name, row in scenario.probes.items() if row.user_view)
+    elsewhere = tuple(name for name, row in scenario.probes.items() if row.user_view or row.connection == "kept")
     return {
         "objectives": Objectives(rto_s=objectives.rto, rpo_s=objectives.rpo, rto_binds=objectives.rto_binds),
         "sites": tuple(
@@ -83,7 +83,7 @@ def _ground(scenario: Scenario) -> dict[str, Any]:
         ),
         "canary": _canary(scenario.canary) if scenario.canary else None,
         "guards": tuple(_guard(name, row) for name, row in scenario.guards.items()),
-        "vantage_points": tuple(row.point(name, user_probes) for name, row in scenario.vantage_points.items()),
+        "vantage_points": tuple(row.point(name, elsewhere) for name, row in scenario.vantage_points.items()),
         "contacts": tuple(Contact(id=name, **row.model_dump(exclude={"rota"})) for name, row in scenario.contacts.items()),
         "messages": scenario.messages.messages(),
         "prices": scenario.prices.prices() if scenario.prices else None,

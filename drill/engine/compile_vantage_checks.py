@@ -21,13 +21,14 @@ def kept_problems(data: Mapping[str, Any], seen: Outline) -> Iterator[Problem]:
 
 def vantage_problems(data: Mapping[str, Any], seen: Outline) -> Iterator[Problem]:
     """Every mistake in the vantage points of a scenario, given as the file's own data."""
-    users = [name for name, row in mapping(data.get("probes")).items() if mapping(row).get("user_view") is True]
+    written_probes = map(mapping, mapping(data.get("probes")).values())
+    usual = any(row.get("user_view") is True or row.get("connection") == "kept" for row in written_probes)
     for name, row in mapping(data.get("vantage_points")).items():
         at, written = ("vantage_points", name), mapping(row).get("probes")
         wanted = [((*at, "probes"), written)] if isinstance(written, str) else names(written, (*at, "probes"))
         for where, probe in wanted:
             if probe not in seen.probes:
                 yield Problem(where, "S025", f"there is no probe '{probe}'.", did_you_mean(probe, seen.probes))
-        if not wanted and not users:
+        if not wanted and not usual:
             what = f"'{name}' has nothing to ask: no probe takes the user's view."
             yield Problem(at, "S048", what, "Name its probes, or mark one user_view: true.", on_key=True)

@@ -18,11 +18,11 @@ class VantageForm(Form):
     """A host on which `drill probe` runs. Without a key its samples come by file only."""
 
     probes: Annotated[tuple[str, ...], BeforeValidator(_many)] = Field(
-        default=(), description="What it asks; without it every probe that takes the user's view."
+        default=(), description="What it asks; without it every probe that takes the user's view or keeps its connection."
     )
     user_view: bool = Field(default=True, description="Whether its users count: the recovery time is the worst of those that do.")
     key: Secret | None = Field(default=None, description="What it shows to `drill serve --web`; the same on both hosts.")
 
-    def point(self, name: str, user_probes: tuple[str, ...]) -> VantagePoint:
-        """As the plan holds it."""
-        return VantagePoint(id=name, probes=self.probes or user_probes, user_view=self.user_view, key=self.key or "")
+    def point(self, name: str, usual: tuple[str, ...]) -> VantagePoint:
+        """As the plan holds it; `usual` is what is asked where nothing is said."""
+        return VantagePoint(id=name, probes=self.probes or usual, user_view=self.user_view, key=self.key or "")

@@ -27,7 +27,7 @@ def _said(points: Any, **probes: Any) -> list[tuple[str, str, str]]:
     return [(row.code, row.what, row.fix) for row in scenario_problems(sound(probes=probes or PROBES, vantage_points=points), KINDS)]
 
 
-def test_a_point_asks_every_users_view_unless_it_says_what_it_asks() -> None:
+def test_a_point_asks_every_users_view_and_every_kept_probe_unless_it_says_what_it_asks() -> None:
     points = {
         "frankfurt": {"key": "secret:VANTAGE_FRANKFURT"},
         "tokyo": {"probes": ["sticky"], "user_view": False},
@@ -35,7 +35,7 @@ def test_a_point_asks_every_users_view_unless_it_says_what_it_asks() -> None:
     }
 
     assert _plan(points).vantage_points == (
-        VantagePoint(id="frankfurt", probes=("checkout", "search"), user_view=True, key="secret:VANTAGE_FRANKFURT"),
+        VantagePoint(id="frankfurt", probes=("checkout", "search", "sticky"), user_view=True, key="secret:VANTAGE_FRANKFURT"),
         VantagePoint(id="tokyo", probes=("sticky",), user_view=False, key=""),
         VantagePoint(id="lagos", probes=("search",), user_view=True, key=""),
     )
