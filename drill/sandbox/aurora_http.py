@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import threading
+import uuid
 from collections.abc import Mapping
 from typing import Final, Literal
 from urllib.parse import parse_qsl
@@ -121,7 +122,8 @@ class _Handler(LoopbackHandler):
         if fault in {"lost", "gone"}:
             self.close_connection = True
             return
-        said = f"<{action}Response><{action}Result>{answer}</{action}Result></{action}Response>"
+        number = f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
+        said = f"<{action}Response><{action}Result>{answer}</{action}Result>{number}</{action}Response>"
         self.answer(200, said.encode(), "text/xml")
 
     def _answer(self, action: str, form: Mapping[str, str], region: str, fault: Fault | None) -> str:

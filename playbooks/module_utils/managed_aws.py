@@ -53,8 +53,9 @@ class Api:
     def _call(self, call: str, arguments: Mapping[str, Any], *, acting: bool) -> Mapping[str, Any]:
         from botocore import exceptions
 
+        act, silent = getattr(self._client, call), InDoubt if acting else _unreachable
         try:
-            return dict(getattr(self._client, call)(**arguments))
+            answer = dict(act(**arguments))
         except exceptions.ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -63,8 +64,11 @@ class Api:
             raise Refused("DB_NOT_ALLOWED", f"{call}: {error}") from error
         except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
             raise Refused("DB_UNREACHABLE", f"{call}: {error}") from error  # never sent
-        except (exceptions.BotoCoreError, OSError) as error:
-            raise (InDoubt if acting else _unreachable)(f"{call}: {error}") from error
+        except Exception as error:  # its two families, and what its parsers stumble over in an answer that is somebody else's
+            raise silent(f"{call}: {type(error).__name__}: {error}") from error
+        if not answer.get("ResponseMetadata", {}).get("RequestId"):
+            raise silent(f"{call}: what came back is no answer of AWS")
+        return answer
 
 
 def _unreachable(text: str) -> Refused:
