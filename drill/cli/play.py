@@ -77,6 +77,8 @@ def _stands(records: Records, drill: str) -> Fact | None:
 
 
 def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> NoReturn:
+    from drill.views.costs import cost_line
+
     report, unwritten = _published(records, drill, place)
     if ended.kind is Kind.DRILL_HELD:
         say(f"on hold: {ended.data['reason']}. Nothing rolls back by itself.")
@@ -86,7 +88,8 @@ def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Calla
     for what in ended.data["left"] if ended.kind is Kind.DRILL_FINISHED else ():
         say(f"left for a person: {what}")
     say(f"report: {place / 'index.html'}" if unwritten is None else f"no report: `drill report {drill} -o PATH` renders it elsewhere")
-    say(report.summary.en)
+    for label in filter(None, (cost_line(report), report.summary)):
+        say(label.en)
     _leave(_exit_code(ended, written=unwritten is None))
 
 

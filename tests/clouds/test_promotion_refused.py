@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -35,6 +36,7 @@ def test_a_standby_that_is_not_fit_any_more_is_not_promoted_and_everything_is_as
 
     assert done.returncode == 4, done.stdout[-4000:] + done.stderr[-2000:]
     assert "PG_STANDBY_NOT_READY its replay is paused" in done.stdout
+    assert re.search(r"^Built: \d+ resources, held for [^;]+ in all\.$", done.stdout, re.MULTILINE)
     lines = (clouds.home / "reports" / "unfit" / "facts.jsonl").read_text(encoding="utf-8").splitlines()
     facts = [(row["kind"], row["data"].get("step")) for row in map(json.loads, lines)]
     assert {("UndoDone", step) for step in ("data.fence", "rebuild.capacity", "outage.blackhole")} <= {*facts}
