@@ -5,12 +5,18 @@ from __future__ import annotations
 import pytest
 
 from drill.model.errors import PreflightFailed
-from drill.wiring.endpoints import alibaba_endpoint, aws_endpoint, emulated
+from drill.wiring.endpoints import alibaba_endpoint, alidns_endpoint, aws_endpoint, emulated
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_ROUTE_53", "ALIBABA_ENDPOINT_ECS"):
+    for name in (
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_ROUTE_53",
+        "ALIBABA_ENDPOINT_ECS",
+        "ALIBABA_ENDPOINT_ALIDNS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -18,6 +24,14 @@ def test_without_an_override_it_is_the_providers_own() -> None:
     assert aws_endpoint("ec2") is None
     assert alibaba_endpoint("ecs", "ecs.cn-hangzhou.aliyuncs.com").host == "ecs.cn-hangzhou.aliyuncs.com"
     assert alibaba_endpoint("ecs", "x").protocol == "https"
+
+
+def test_names_are_moved_by_the_api_of_the_zones_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert alidns_endpoint({}).host == "alidns.cn-hangzhou.aliyuncs.com"
+    assert alidns_endpoint({"region": "cn-shanghai"}).host == "alidns.cn-shanghai.aliyuncs.com"
+
+    monkeypatch.setenv("ALIBABA_ENDPOINT_ALIDNS", "https://dns.example.com")
+    assert alidns_endpoint({"region": "cn-shanghai"}).host == "dns.example.com"
 
 
 def test_a_services_own_override_wins(monkeypatch: pytest.MonkeyPatch) -> None:
