@@ -14,6 +14,8 @@ import pytest
 from pydantic import ValidationError
 
 from drill.adapters.probes import Probes
+from drill.adapters.probes_http import target_of
+from drill.adapters.probes_kept import KeptClient
 from drill.model.plan import Probe
 from drill.model.ports import Sample
 from drill.model.scenario import ProbeForm
@@ -34,6 +36,20 @@ def keep(answer: bytes = KEEP, *, most: int = 1000, after_s: float = 0.0) -> Han
             peer.sendall(answer)
 
     return handle
+
+
+def test_first_questions_that_overlap_agree_on_one_address() -> None:
+    client = KeptClient(target_of(Probe(id="sticky", http="http://shop.drill.test/", connection="kept")))
+
+    async def choose(address: str, after_s: float) -> str:
+        await asyncio.sleep(after_s)
+        return address
+
+    async def both() -> list[str]:
+        slow, fast = (client.settle(lambda: choose("127.0.2.1", 0.05)), client.settle(lambda: choose("127.0.1.1", 0.0)))
+        return list(await asyncio.gather(slow, fast))
+
+    assert asyncio.run(both()) == ["127.0.1.1", "127.0.1.1"]
 
 
 class Client:

@@ -55,6 +55,16 @@ def test_a_step_that_cuts_nothing_off_asks_for_no_dead_man() -> None:
     assert troupe.hooked.count("await") == 1
 
 
+def test_samples_taken_elsewhere_are_heard_out_before_the_drill_is_judged() -> None:
+    troupe = Troupe()
+
+    troupe.play()
+
+    heard = troupe.hooked.index("hear out")
+    assert troupe.hooked[heard : heard + 3] == ["hear out", "publish", "stop observing"]
+    assert troupe.hooked.count("hear out") == 1
+
+
 def test_a_drill_whose_ground_is_gone_ends_as_aborted_and_takes_nothing_back() -> None:
     troupe = Troupe()
 

@@ -59,6 +59,7 @@ class Troupe:
             warm=lambda: self.hooked.append("warm"),
             publish=self._publish,
             await_dead_man=self._await_dead_man,
+            hear_out=lambda: self.hooked.append("hear out"),
         )
         self.crew = DrillCrew(
             Kit(

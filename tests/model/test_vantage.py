@@ -43,6 +43,12 @@ def codes(report: Report) -> set[str]:
 LATE = told(Seen("frankfurt", late_s=1.0))
 
 
+def test_a_point_whose_clock_runs_ahead_does_not_move_the_end_of_the_drill() -> None:
+    facts = with_points(FACTS, [FRANKFURT], [Seen("frankfurt", error_s=None, wall_ahead_s=3600.0)])
+
+    assert Timeline(facts).now_ms == Timeline(FACTS).now_ms
+
+
 def outside(start: float, end: float) -> Callable[[float], bool]:
     return lambda at: not start <= at < end
 
