@@ -42,6 +42,7 @@ from drill.model.plan import Plan
 from drill.settings import EnvironmentSecrets, Settings
 from drill.wiring.doctor_clouds import cloud_looks, data_looks
 from drill.wiring.doctor_stands import Stands
+from drill.wiring.doctor_vantage import VantageLook
 from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
 from drill.wiring.records import Records
@@ -88,7 +89,8 @@ def _machine(settings: Settings, opened: Opened) -> list[Examination]:
         tools.append(Looked("postgresql", _postgresql))
     places = {str(_nearest(place)): partial(_free, place) for place in (settings.home, settings.reports)}
     room = [Room(place, free) for place, free in places.items()]
-    return [*tools, SecretsSet(opened.plan, _secrets(settings, opened.plan)), *room]
+    secrets = _secrets(settings, opened.plan)
+    return [*tools, SecretsSet(opened.plan, secrets), VantageLook(settings, opened.plan, secrets), *room]
 
 
 def _secrets(settings: Settings, plan: Plan) -> Secrets:
