@@ -91,29 +91,20 @@ class Sandbox:
     @classmethod
     def _launch(cls, home: Path, wanted: dict[str, Any], on_progress: Callable[[str], None]) -> Sandbox:
         layout = Layout(make_state_directory(server_user()))
-        write_json(home / POINTER, {"state": str(layout.state)})
-        settings = Settings(home=home.resolve(), mark=sandbox_mark(home, layout), **wanted)
-        write_json(layout.settings, {**asdict(settings), "home": str(settings.home)})
-        reading, writing = os.pipe()
-        with layout.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "drill.sandbox.supervisor", "--state", str(layout.state), "--report", str(writing)],
-                cwd=layout.state,
-                env=child_environment(settings.mark),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(writing,),
-            )
-        os.close(writing)
-        started = identify(process.pid)
-        write_json(home / POINTER, {"state": str(layout.state), "pid": process.pid, "started": started.started if started else 0.0})
+        process: subprocess.Popen[bytes] | None = None
         try:
+            write_json(home / POINTER, {"state": str(layout.state)})
+            settings = Settings(home=home.resolve(), mark=sandbox_mark(home, layout), **wanted)
+            write_json(layout.settings, {**asdict(settings), "home": str(settings.home)})
+            process, reading = _start(layout, settings.mark)
+            started = identify(process.pid)
+            write_json(home / POINTER, {"state": str(layout.state), "pid": process.pid, "started": started.started if started else 0.0})
             _follow_start(reading, on_progress)
-        except BaseException:  # also Ctrl-C: a sandbox that nobody waits for must not come up
+        except BaseException:  # also Ctrl-C: a sandbox that nobody waits for must not come up, nor leave what there is of it
             _clear(home)
-            process.wait()
+            remove_state(layout, home)
+            if process is not None:
+                process.wait()
             raise
         return cls(home, layout, process)
 
@@ -229,6 +220,24 @@ def _wait_for(pointer: dict[str, Any], *, timeout_s: float) -> None:
     if "pid" in pointer:
         supervisor = Identity(pointer["pid"], pointer["started"])
         wait_until(lambda: not supervisor.alive(), timeout_s)
+
+
+def _start(layout: Layout, mark: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a supervisor; returns it, and the pipe on which it reports."""
+    reading, writing = os.pipe()
+    with layout.log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "drill.sandbox.supervisor", "--state", str(layout.state), "--report", str(writing)],
+            cwd=layout.state,
+            env=child_environment(mark),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(writing,),
+        )
+    os.close(writing)
+    return process, reading
 
 
 def _follow_start(reading: int, on_progress: Callable[[str], None]) -> None:

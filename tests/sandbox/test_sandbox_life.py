@@ -18,7 +18,9 @@ import pytest
 
 from drill.model.errors import PreflightFailed
 from drill.sandbox import world
-from drill.sandbox.layout import read_json
+from drill.sandbox.layout import home_mark, read_json, write_json
+from drill.sandbox.server_user import make_state_directory
+from drill.sandbox.sweep import left_of
 from drill.sandbox.world import Sandbox, take_down
 from tests.sandbox.running import Footprint, as_somebody, eventually, open_folder, request
 
@@ -248,3 +250,30 @@ def test_an_ordinary_user_runs_the_whole_sandbox_without_dropping_privileges() -
         assert outcome.stdout == "whole\n", outcome.stderr
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3], ids=["before its settings", "amid its settings", "with its supervisor started"])
+def test_a_sandbox_that_is_interrupted_while_it_is_made_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    made: list[Path] = []
+    calls: list[Path] = []
+
+    def make(*arguments: Any) -> Path:
+        made.append(make_state_directory(*arguments))
+        return made[-1]
+
+    def write(path: Path, value: dict[str, Any]) -> None:
+        calls.append(path)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        write_json(path, value)
+
+    monkeypatch.setattr(world, "make_state_directory", make)
+    monkeypatch.setattr(world, "write_json", write)
+
+    with pytest.raises(KeyboardInterrupt):
+        Sandbox.up(home, services=())
+
+    assert len(made) == 1
+    assert not made[0].exists()
+    assert not (home / "sandbox.json").exists()
+    assert left_of(home_mark(home)) == []
