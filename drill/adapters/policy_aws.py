@@ -146,7 +146,8 @@ def _zone(needs: Needs, zone: Zone) -> Iterator[Right]:
         yield Right(about, ("route53:ChangeResourceRecordSets",), zones, only)
     for name, row in sorted(zone.options.get("levers", {}).items()):
         if "check" in row:
-            health = ("route53:GetHealthCheck", "route53:GetHealthCheckStatus", "route53:UpdateHealthCheck")
+            forced = () if needs.only_watched(name) else ("route53:UpdateHealthCheck",)
+            health = ("route53:GetHealthCheck", "route53:GetHealthCheckStatus", *forced)
             yield Right(f"Names{title(name)}", health, (f"arn:aws:route53:::healthcheck/{row['check']}",))
         if "controls" in row:
             actions = ("route53-recovery-cluster:GetRoutingControlState", "route53-recovery-cluster:UpdateRoutingControlStates")

@@ -50,13 +50,18 @@ class Needs:
         """The playbooks that steps play, and those that fence managed databases."""
         fenced = {step.params.get("site") for step in self.plan.steps() if step.kind == "fence"}
         engines = {engine for site in self.plan.sites if site.id in fenced and (engine := managed_at(site))}
-        played = {str(step.params["playbook"]) for step in self.plan.steps() if "playbook" in step.params}
+        played = {str(step.params[key]) for step in self.plan.steps() for key in ("playbook", "undo_playbook") if step.params.get(key)}
         return played | {f"{verb}_{engine}.yml" for engine in engines for verb in ("fence", "release")}
 
     def names(self, zone: str) -> list[str]:
-        """The names that steps change and that this zone is the closest to hold."""
+        """The names whose records steps change, and that this zone is the closest to hold; a lever changes none."""
         found = {str(step.params["name"]).rstrip(".").lower() for step in self.plan.steps() if _of_names(step)}
         return sorted(name for name in found if (holder := self.plan.zone_of(name)) is not None and holder.id == zone)
+
+    def only_watched(self, name: str) -> bool:
+        """Whether every step about the lever of a name leaves it to its health checks."""
+        about = [step for step in self.plan.steps() if step.kind.startswith("gslb.") and str(step.params.get("name")).rstrip(".") == name]
+        return bool(about) and all(step.kind == "gslb.await" and step.params.get("act") is False for step in about)
 
     def built(self, provider: str) -> Iterator[tuple[PlannedStep, Site, frozenset[str]]]:
         """Each step that builds at a site of a provider, with that site and the types of what it builds."""
@@ -73,7 +78,7 @@ def managed_at(site: Site) -> str:
 
 
 def _of_names(step: PlannedStep) -> bool:
-    return step.kind.startswith(("dns.", "gslb.")) and "name" in step.params
+    return step.kind.startswith("dns.") and "name" in step.params
 
 
 def document(rights: Iterable[Right], version: str) -> dict[str, Any]:
