@@ -76,7 +76,7 @@ def test_a_file_says_what_was_asked_and_holds_a_sample_a_line(drill: Drill, tmp_
     head, *rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert said.code == 0, said.err
     assert (head["drill_samples"], head["scenario"], head["vantage"]) == (1, "region", "frankfurt")
-    assert [probe["id"] for probe in head["probes"]] == ["checkout"]
+    assert [probe["id"] for probe in head["probes"]] == ["checkout", "sticky"]
     assert len(rows) >= 5
     assert all(row["ok"] and row["site"] == "primary" and row["clock_error_s"] is None for row in rows)
     events = [json.loads(line)["event"] for line in said.out.splitlines()]
