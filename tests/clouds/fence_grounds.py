@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, Literal
+from unittest import mock
 
 from moto import mock_aws
 
@@ -249,6 +251,7 @@ def machines(name: str, servers: Servers, *, starts_at_boot: bool = True) -> Ite
     with ExitStack() as stack:
         cloud: Aws | Aliyun
         if name == "aws machines":
+            stack.enter_context(mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}))  # they take a second to load
             stack.enter_context(mock_aws())
             stack.enter_context(strict_ec2())
             cloud = Aws("stop")

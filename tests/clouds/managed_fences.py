@@ -62,7 +62,7 @@ def managed_database(engine: str, calls: Calls) -> Iterator[Played]:
 
         return calls.carry(call, carried_out)
 
-    keys = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    keys = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     place: Any = mock_aws() if engine == "rds" else _emulator()
     with mock.patch.object(api, "act", act), mock.patch.dict(os.environ, keys), place as server:
         made = _rds(region) if engine == "rds" else _aliyun(region, server)
