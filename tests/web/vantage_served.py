@@ -35,7 +35,8 @@ from tests.web.served import KEY, PATH, Hasty
 
 FRANKFURT = "frankfurt-key-that-nobody-guesses-0123456789"
 TOKYO = "tokyo-key-that-nobody-guesses-0123456789abcd"
-SECRETS = {"secret:VANTAGE_FRANKFURT": FRANKFURT, "secret:VANTAGE_TOKYO": TOKYO}
+WEAK = "frankfurt-2027"
+SECRETS = {"secret:VANTAGE_FRANKFURT": FRANKFURT, "secret:VANTAGE_TOKYO": TOKYO, "secret:VANTAGE_OSLO": WEAK}
 
 
 class SlowJournal(MemoryJournal):
