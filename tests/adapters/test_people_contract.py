@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -21,6 +24,7 @@ from drill.adapters.sms_aliyun_global import AliyunGlobalMessenger
 from drill.adapters.sms_aliyun_queue import AliyunReplySource
 from drill.adapters.sms_aliyun_sdk import Account
 from drill.adapters.sms_aws import AwsAccount, AwsMessenger, AwsSnsMessenger
+from drill.adapters.sms_aws_replies import AwsReplySource
 from drill.model.ports import Messenger, OutboundMessage, ReplySource
 from tests.adapters.channel_servers import answering, mail_sink
 from tests.carrier_running import running_carrier
@@ -37,18 +41,59 @@ class People:
     answer: Callable[[str, str], object]
 
 
-@pytest.fixture(params=["fake", "aliyun"])
-def people(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[People]:
-    if request.param == "fake":
-        source = FakeReplySource()
-        yield People(FakeMessenger(), source, source.put)
-        return
+@pytest.fixture
+def fake_people() -> People:
+    source = FakeReplySource()
+    return People(FakeMessenger(), source, source.put)
+
+
+@pytest.fixture
+def aliyun_people(tmp_path: Path) -> Iterator[People]:
     with running_carrier(tmp_path, options=("--receipt-after", "0")) as carrier:
         account = carrier.account
         at, key, proof = account["endpoint"], account["key_id"], account["key_secret"]
         messenger = AliyunMessenger(at, "http", key, proof, account["sign"], account["templates"])
         replies = AliyunReplySource(at, "http", key, proof, queue_endpoint=account["queue_endpoint"], queue=account["queue"])
         yield People(messenger, replies, carrier.phone.reply)
+
+
+@pytest.fixture(params=["fake", "aliyun"])
+def people(request: pytest.FixtureRequest) -> People:
+    found: People = request.getfixturevalue(f"{request.param}_people")
+    return found
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A reply source, and how a person answers from a number of theirs."""
+
+    source: ReplySource
+    answer: Callable[[str, str], object]
+    number: str
+
+
+@pytest.fixture(params=["fake", "aliyun", "aws"])
+def answering_person(request: pytest.FixtureRequest) -> Iterator[Answering]:
+    if request.param == "aws":
+        with mock_aws():
+            yield by_queue()
+        return
+    found: People = request.getfixturevalue(f"{request.param}_people")
+    yield Answering(found.source, found.answer, NUMBER)
+
+
+def by_queue() -> Answering:
+    """As a two-way number publishes to a topic and a queue of ours gets it."""
+    keys = {"region_name": "ap-southeast-1", "aws_access_key_id": "k", "aws_secret_access_key": "s"}
+    sqs = boto3.client("sqs", **keys)
+    url = sqs.create_queue(QueueName="answers", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    ids = itertools.count()
+
+    def answer(number: str, words: str) -> None:
+        said = {"originationNumber": number, "messageBody": words, "inboundMessageId": f"in-{next(ids)}"}
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(said))
+
+    return Answering(AwsReplySource(AwsAccount("ap-southeast-1", key_id="k", key_secret="s"), queue_url=url), answer, ABROAD)
 
 
 @dataclass(frozen=True)
@@ -151,23 +196,40 @@ def test_a_text_is_unknown_before_it_is_sent_and_known_after(people: People) -> 
     assert people.messenger.look_up(text("m-2")) == "unknown"
 
 
-def test_an_answer_comes_once_it_is_given_and_stays_away_once_it_is_done(people: People) -> None:
-    nothing = people.source.receive(0)
-    people.answer(NUMBER, "1 4821")
+def test_an_answer_comes_once_it_is_given_and_stays_away_once_it_is_done(answering_person: Answering) -> None:
+    person, source = answering_person, answering_person.source
+    nothing = source.receive(0)
+    person.answer(person.number, "1 4821")
 
-    [message] = people.source.receive(2)
-    people.source.done(message)
+    [message] = source.receive(2)
+    source.done(message)
 
     assert nothing == []
-    assert (message.address, message.text) == (NUMBER, "1 4821")
+    assert (message.address, message.text) == (person.number, "1 4821")
     assert message.sent_at is not None
-    assert people.source.receive(0) == []
+    assert source.receive(0) == []
 
 
-def test_what_a_message_shows_of_itself_holds_no_number_and_no_text(people: People) -> None:
-    people.answer(NUMBER, "1 4821")
+def test_every_answer_has_an_id_of_its_own(answering_person: Answering) -> None:
+    person = answering_person
+    for words in ("1 4821", "2 4821"):
+        person.answer(person.number, words)
 
-    [message] = people.source.receive(2)
+    ids: dict[str, str] = {}
+    for _ in range(20):
+        ids |= {message.text: message.id for message in person.source.receive(1)}
+        if len(ids) == 2:
+            break
 
+    assert sorted(ids) == ["1 4821", "2 4821"]
+    assert len({*ids.values()}) == 2
+
+
+def test_what_a_message_shows_of_itself_holds_no_number_and_no_text(answering_person: Answering) -> None:
+    answering_person.answer(answering_person.number, "1 4821")
+
+    [message] = answering_person.source.receive(2)
+
+    assert answering_person.number.removeprefix("+") not in repr(message)
     assert "13900000001" not in repr(message) + repr(text("m-3"))
     assert "4821" not in repr(message)
