@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final
 
+from drill.adapters.canary_connection import ConnectionBroken
+from drill.adapters.canary_rows import AGAIN_S, RowWriter, first_that_writes, read_back
 from drill.adapters.mysql_address import MysqlAddress, of_site, of_text
 from drill.adapters.mysql_connection import MysqlBroken, MysqlConnection
-from drill.model.errors import PreflightFailed, Retryable
+from drill.model.errors import PreflightFailed
 from drill.model.ports import DatabaseAccess
 
-_AGAIN_S: Final = 0.1  # a refusing or read-only host is asked ten times a second: what a promote costs is known to that precision
 _OPEN_S: Final = 1.0
 _NO_TABLE: Final = 1146
 _CREATE: Final = (
@@ -26,11 +27,8 @@ _RANGES: Final = (
 )
 
 
-class MysqlCanary:
-    """Writes the rows of one drill into the table `canary`, made when it is missing. One statement at a time; for one thread.
-
-    `text` may name several hosts: they are tried at once, and the first that takes writes is used.
-    """
+class MysqlCanary(RowWriter[MysqlConnection]):
+    """Writes the rows of one drill. `text` may name several hosts: they are tried at once, and the first that takes writes is used."""
 
     def __init__(self, text: str, drill: str) -> None:
         """Raises: PreflightFailed: the connection string is none (F067)."""
@@ -38,51 +36,16 @@ class MysqlCanary:
             addresses = of_text(text)
         except ValueError as error:
             raise PreflightFailed(f"the canary's connection string cannot be read: {error}.", code="F067", fix="Correct it.") from None
+        super().__init__(_Race(addresses), _lacks_table)
         self._drill = drill
-        self._race = _Race(addresses)
-        self._connection: MysqlConnection | None = None
-        self.last_error = ""
-        """Why the last row was not acknowledged; without secrets."""
 
-    def write(self, row: int, *, connect_within_s: float, answer_within_s: float) -> tuple[float, float] | None:
-        """Write one row; the monotonic moments of its sending and its acknowledgement, or None when it was not acknowledged.
+    def _insert(self, connection: MysqlConnection, row: int, *, until_s: float) -> None:
+        connection.wait(until_s - time.monotonic())
+        connection.rows(_INSERT, [self._drill, row])
 
-        A row that was not acknowledged may be there all the same. Never longer than both limits together.
-        """
-        self._connection = self._connection or self._race.winner(until_s=time.monotonic() + connect_within_s)
-        if self._connection is None:
-            self.last_error = self._race.why or "no host takes writes"
-            return None
-        self._connection.wait(answer_within_s)
-        sent_s = time.monotonic()
-        try:
-            self._connection.rows(_INSERT, [self._drill, row])
-        except MysqlBroken as broken:
-            self._connection = None
-            self.last_error = str(broken)
-            if broken.number == _NO_TABLE:
-                self._create(time.monotonic() + answer_within_s)
-            return None
-        return sent_s, time.monotonic()
-
-    def close(self) -> None:
-        """Drop every connection."""
-        self._race.close()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _create(self, until_s: float) -> None:
-        connection = self._race.winner(until_s=until_s)
-        if connection is None:
-            return
-        try:
-            connection.wait(until_s - time.monotonic())
-            connection.rows(_CREATE)
-        except MysqlBroken as broken:
-            self.last_error = str(broken)
-            return
-        self._connection = connection
+    def _make_table(self, connection: MysqlConnection, *, until_s: float) -> None:
+        connection.wait(until_s - time.monotonic())
+        connection.rows(_CREATE)
 
 
 class _Race:
@@ -130,7 +93,7 @@ class _Race:
             if not isinstance(error, MysqlBroken):
                 raise error
             self.why = str(error)
-            self._not_before_s[host] = time.monotonic() + _AGAIN_S
+            self._not_before_s[host] = time.monotonic() + AGAIN_S
         return None
 
     def _forget(self) -> None:
@@ -163,29 +126,18 @@ def found_ranges(access: DatabaseAccess, drill: str, up_to: int, *, within_s: fl
 
 def found_where_written(text: str, drill: str, up_to: int, *, within_s: float = 5.0) -> list[list[int]]:
     """The same of the host that takes writes, of those that the canary's connection string names. Raises: as above."""
-    race = _Race(of_text(text))
-
-    def writable() -> MysqlConnection:
-        winner = race.winner(until_s=time.monotonic() + within_s)
-        if winner is None:
-            raise MysqlBroken(race.why or "no host takes writes")
-        return winner
-
-    try:
-        return _ranges(writable, drill, up_to)
-    finally:
-        race.close()
+    return _ranges(lambda: first_that_writes(_Race(of_text(text)), until_s=time.monotonic() + within_s), drill, up_to)
 
 
 def _ranges(connect: Callable[[], MysqlConnection], drill: str, up_to: int) -> list[list[int]]:
-    try:
+    def ask() -> Sequence[Sequence[int]]:
         connection = connect()
         rows = connection.rows(_RANGES, [drill, up_to])
         connection.close()
-    except MysqlBroken as broken:
-        if broken.number == _NO_TABLE:
-            return []
-        raise Retryable(
-            f"the canary rows could not be read back: {broken}.", code="A163", fix="Check that the site's database accepts connections."
-        ) from broken
-    return [[int(first), int(last)] for first, last in rows]
+        return rows
+
+    return read_back(ask, _lacks_table)
+
+
+def _lacks_table(broken: ConnectionBroken) -> bool:
+    return isinstance(broken, MysqlBroken) and broken.number == _NO_TABLE
