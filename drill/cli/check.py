@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drill.cli.loading import SETS, scenario_files
-from drill.engine.safety import budget_warnings, losing_phases, violations
+from drill.engine.safety import budget_warnings, losing_phases, unmeasured_warnings, violations
 from drill.model.critical import critical_path
 from drill.model.errors import Finding, ScenarioInvalid
 from drill.model.plan import Mode
@@ -58,7 +58,8 @@ def _look(path: Path, sets: Sequence[str]) -> dict[str, Any]:
     plan = opened.plan.model_copy(update={"mode": Mode.DRY_RUN})  # a freeze is about today, not about the file
     broken = violations(plan, opened.kinds, now=_today())
     findings = [_place(opened, violation.step).finding(violation.code, violation.what, violation.fix) for violation in broken]
-    warnings = budget_warnings(plan, critical_path(plan, losing=losing_phases(plan, opened.kinds)))
+    losing = losing_phases(plan, opened.kinds)
+    warnings = [*budget_warnings(plan, critical_path(plan, losing=losing)), *unmeasured_warnings(plan, losing)]
     row = _row(path, findings, warnings, exit_code=_REFUSED if findings else 0)
     return {**row, "scenario": plan.scenario, "phases": len(plan.all_phases()), "steps": len(plan.steps())}
 

@@ -13,7 +13,7 @@ import click
 
 from drill.cli.loading import SETS
 from drill.engine.reach import control_plane_warnings
-from drill.engine.safety import budget_warnings, losing_phases, violations
+from drill.engine.safety import budget_warnings, losing_phases, unmeasured_warnings, violations
 from drill.model.critical import CriticalPath, critical_path
 from drill.model.durations import format_duration
 from drill.model.effects import Effect
@@ -44,8 +44,9 @@ def plan(scenario: Path, sets: Sequence[str], *, as_json: bool, width: int | Non
     previews = _previewed(opened)
     effects, bounded = previews.effects, previews.bounded
     broken = violations(opened.plan, opened.kinds, now=datetime.now(UTC), effects=bounded)
-    critical = critical_path(opened.plan, losing=losing_phases(opened.plan, opened.kinds, bounded))
-    warnings = [*map(str, broken), *budget_warnings(opened.plan, critical), *late_notice(opened)]
+    losing = losing_phases(opened.plan, opened.kinds, bounded)
+    critical = critical_path(opened.plan, losing=losing)
+    warnings = [*map(str, broken), *budget_warnings(opened.plan, critical), *unmeasured_warnings(opened.plan, losing), *late_notice(opened)]
     warnings += [*control_plane_warnings(opened.plan, opened.kinds, effects), *previews.notes]
     if as_json:
         click.echo(json.dumps(_document(opened, effects, critical, warnings), ensure_ascii=False, indent=1))

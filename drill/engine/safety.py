@@ -81,6 +81,18 @@ def budget_warnings(plan: Plan, critical: CriticalPath) -> list[str]:
     return [*judged, *(f"'{phase}' has no budget: it counts as no time here." for phase in critical.unbudgeted)]
 
 
+def unmeasured_warnings(plan: Plan, losing: Sequence[str]) -> list[str]:
+    """What nothing would measure although the plan loses something: such a drill can only end with 1."""
+    if not losing:
+        return []
+    found = []
+    if not any(probe.user_view for probe in plan.probes):
+        found.append("no probe has user_view: true, so nothing measures the RTO and the drill cannot end with 0.")
+    if plan.canary is None:
+        found.append("there is no canary, so nothing measures the RPO and the drill cannot end with 0.")
+    return found
+
+
 def _unfenced(plan: Plan, marks: Mapping[str, frozenset[str]]) -> Iterator[Violation]:
     drill = {phase.id for phase in plan.phases}
     for step in plan.steps():

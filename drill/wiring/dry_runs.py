@@ -11,7 +11,7 @@ from pathlib import Path
 from drill.adapters.clock import SystemClock
 from drill.adapters.journal_memory import MemoryJournal
 from drill.engine.record import Recorder
-from drill.engine.safety import Violation, budget_warnings, losing_phases, violations
+from drill.engine.safety import Violation, budget_warnings, losing_phases, unmeasured_warnings, violations
 from drill.model.critical import critical_path
 from drill.model.errors import DrillError, PreflightFailed, ScenarioInvalid
 from drill.model.events import Kind
@@ -50,13 +50,14 @@ def rehearse_file(settings: Settings, path: Path, overrides: Sequence[str], *, s
     for number, look in enumerate(looks):
         recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{number}", **look.fact())
     facts = journal.read(_DRILL)
-    critical = critical_path(plan, losing=losing_phases(plan, opened.kinds, previews.bounded))
+    losing = losing_phases(plan, opened.kinds, previews.bounded)
+    critical = critical_path(plan, losing=losing)
     return Rehearsal(
         str(path),
         plan=plan,
         critical=critical,
         looks=looks_of(facts),
-        warnings=tuple(budget_warnings(plan, critical)),
+        warnings=(*budget_warnings(plan, critical), *unmeasured_warnings(plan, losing)),
         facts=tuple(facts),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drill.engine.compile import compile_plan
-from drill.engine.safety import Violation, budget_warnings, losing_phases, unsafe_effects, violations
+from drill.engine.safety import Violation, budget_warnings, losing_phases, unmeasured_warnings, unsafe_effects, violations
 from drill.model.critical import critical_path
 from drill.model.effects import Effect, Verb
 from drill.model.plan import Mode, Plan
@@ -141,3 +141,14 @@ def test_budgets_that_do_not_fit_the_objective_are_warned_about_with_and_without
     assert _warnings("31s")[0] == "the budgets fit the RTO of 1m, but with every gate answered at its limit they add up to 1m1s."
     assert _warnings("30s") == ["'after' has no budget: it counts as no time here."]
     assert _warnings("61s", "none") == _warnings("30s")
+
+
+def test_a_loss_that_nothing_measures_is_warned_of() -> None:
+    plan = _plan()
+    bare = plan.model_copy(update={"canary": None, "probes": ()})
+
+    warned = unmeasured_warnings(bare, ["outage"])
+
+    assert [word in row for word, row in zip(("RTO", "RPO"), warned, strict=True)] == [True, True]
+    assert unmeasured_warnings(bare, []) == []
+    assert "RPO" in " ".join(unmeasured_warnings(plan.model_copy(update={"canary": None}), ["outage"]))
