@@ -8,6 +8,8 @@ import re
 import smtplib
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
@@ -93,7 +95,7 @@ class SmtpMessenger:
 
     def _deliver(self, mail: EmailMessage, handed: _Handed) -> None:
         server = self._server
-        with self._open() as smtp:
+        with _leaving(self._open()) as smtp:
             if server.tls == "starttls":
                 smtp.starttls(context=self._context())
             if server.user:
@@ -106,7 +108,6 @@ class SmtpMessenger:
             handed.over = True
             _must_be_good(smtp.data(mail.as_bytes()))
             handed.over = False
-            handed.taken = True
 
     def _open(self) -> smtplib.SMTP:
         server = self._server
@@ -116,6 +117,17 @@ class SmtpMessenger:
 
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._server.ca_file)
+
+
+@contextmanager
+def _leaving(smtp: smtplib.SMTP) -> Iterator[smtplib.SMTP]:
+    """Say good-bye in the end; how that is answered says nothing of the mail."""
+    try:
+        yield smtp
+    finally:
+        with suppress(OSError):
+            smtp.quit()
+        smtp.close()
 
 
 def _must_be_good(answer: tuple[int, bytes]) -> None:
@@ -130,13 +142,9 @@ class _Handed:
 
     over: bool = False
     """The text was on its way when something broke."""
-    taken: bool = False
-    """The server had said yes; only the good-bye failed."""
 
 
 def _failed(error: Exception, handed: _Handed) -> SendResult:
-    if handed.taken:
-        return SendResult("accepted", PROVIDER, code="OK", detail="the server took it and then hung up", traceable=False)
     if isinstance(error, smtplib.SMTPResponseException):
         later = 400 <= error.smtp_code < 500
         said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else str(error.smtp_error)

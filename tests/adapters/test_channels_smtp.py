@@ -97,6 +97,15 @@ def test_a_server_that_vanishes_leaves_doubt_only_while_it_had_the_text(moment: 
     assert (result.state, result.traceable) == (state, False)
 
 
+@pytest.mark.parametrize(("refuse", "state", "code"), [({}, "accepted", "OK"), ({"MAIL": "552 full"}, "rejected", "SMTP552")])
+def test_how_a_server_says_good_bye_does_not_count(refuse: dict[str, str], state: str, code: str, sink: MailSink) -> None:
+    sink.refuse = {**refuse, "QUIT": "250 as you like"}
+
+    result = messenger(sink.port).send(question())
+
+    assert (result.state, result.code) == (state, code)
+
+
 def test_a_server_that_is_not_there_was_never_reached() -> None:
     result = messenger(free_port()).send(question())
 
