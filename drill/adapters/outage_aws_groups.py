@@ -9,6 +9,7 @@ from typing import Any, Final
 from drill.adapters.outage_aws_client import AwsClients, Gone, tag_filters, tags_of
 from drill.adapters.outage_parts import QUARANTINE, Part, State
 from drill.model.effects import Verb
+from drill.model.errors import StepError
 
 _STATEFUL: Final = "connections that are open already, where only security groups were swapped: these do not end what they have let in"
 _DOING: Final = "its security groups become one that lets nothing through"
@@ -30,8 +31,7 @@ class GroupQuarantine:
     def prepare(self, network: str) -> State:
         """Its id as a state; made once, and emptied before it is used: AWS gives a new one a rule that lets everything out."""
         with self._preparing:
-            made = [row for row in self._groups() if row["VpcId"] == network]
-            group = str(made[0]["GroupId"] if made else self._make(network))
+            group = self._found(network) or self._make(network)
             self._empty(group)
         return (group,)
 
@@ -46,26 +46,43 @@ class GroupQuarantine:
     def _groups(self) -> list[Mapping[str, Any]]:
         return self._clients.every("ec2", "describe_security_groups", "SecurityGroups", Filters=tag_filters({QUARANTINE: self._site}))
 
+    def _found(self, network: str) -> str:
+        return next((str(row["GroupId"]) for row in self._groups() if row["VpcId"] == network), "")
+
     def _make(self, network: str) -> str:
         tags = [{"Key": key, "Value": value} for key, value in {**self._tags, QUARANTINE: self._site}.items()]
-        made = self._clients.call(
-            "ec2",
-            "create_security_group",
-            GroupName=f"{QUARANTINE}-{self._site}",
-            Description="Lets nothing through, for the length of a drill.",
-            VpcId=network,
-            TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
-        )
+        try:
+            made = self._clients.call(
+                "ec2",
+                "create_security_group",
+                GroupName=f"{QUARANTINE}-{self._site}",
+                Description="Lets nothing through, for the length of a drill.",
+                VpcId=network,
+                TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
+            )
+        except StepError:  # boto3 sends a call again whose answer was lost, and AWS refuses a second group of one name
+            found = self._found(network)
+            if not found:
+                raise
+            return found
         return str(made["GroupId"])
 
     def _empty(self, group: str) -> None:
-        row = self._clients.call("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
         for rules, operation in (
             ("IpPermissions", "revoke_security_group_ingress"),
             ("IpPermissionsEgress", "revoke_security_group_egress"),
         ):
-            if row.get(rules):
-                self._clients.call("ec2", operation, GroupId=group, IpPermissions=row[rules])
+            held = self._rules(group, rules)
+            if held:
+                try:
+                    self._clients.call("ec2", operation, GroupId=group, IpPermissions=held)
+                except Gone:  # sent again by boto3: the first one has taken them away
+                    if self._rules(group, rules):
+                        raise
+
+    def _rules(self, group: str, rules: str) -> Sequence[Mapping[str, Any]]:
+        row = self._clients.call("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"][0]
+        return list(row.get(rules, ()))
 
 
 class Grouped:
