@@ -41,19 +41,17 @@ def open_to_look() -> Records:
 
 def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
     from drill.model.ways import ways_on
-    from drill.wiring.locks import engine_holder
     from drill.wiring.vantage_heard import last_heard
 
     if progress.plan is None:
         return {"drill": drill, "state": "planned", "steps": []}
-    holder = engine_holder(records.settings)
     return {
         "drill": drill,
         "scenario": progress.plan.scenario,
         "mode": str(progress.plan.mode),
         "state": progress.state,
         "exit_code": progress.exit_code,
-        "engine_pid": holder.pid if holder and holder.drill == drill else None,
+        **_engine(records, drill, progress),
         "point_of_no_return": progress.no_return,
         "abort": progress.abort or None,
         "phases": [{"id": phase.id, "state": progress.phases.get(phase.id, "pending")} for phase in progress.plan.all_phases()],
@@ -79,6 +77,19 @@ def _status(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
     }
 
 
+def _engine(records: Records, drill: str, progress: Progress) -> dict[str, Any]:
+    """Who plays it, here or elsewhere, and which servers take it when nobody does."""
+    from drill.wiring.players import player_of, told_servers
+
+    player = player_of(records, drill)
+    waits = player is None and progress.state in {"planned", "running"}
+    return {
+        "engine_pid": player.pid if player else None,
+        "engine": {**player.row(), "told": str(player)} if player else None,
+        "taken_by": told_servers(records) if waits else "",
+    }
+
+
 @click.command()
 @_DRILL
 @_JSON
@@ -97,7 +108,7 @@ def status(drill: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
         return
-    engine = f"engine {row['engine_pid']}" if row.get("engine_pid") else "no engine"
+    engine = row["engine"]["told"] if row.get("engine") else "no engine"
     click.echo(f"{drill}: {row['state']} ({row.get('mode', '')}, {engine})")
     for step in row["steps"]:
         click.echo(f"  {step['state']:<12} {step['id']}")
@@ -112,7 +123,9 @@ def status(drill: str | None, *, as_json: bool) -> None:
         click.echo(f"  {line}")
     if row.get("needs_engine"):
         click.echo(f"  it waits for an engine of version {row['needs_engine']}: go on with it, or end it, with the release that began it")
-    elif row["state"] == "running" and not row.get("engine_pid"):
+    elif row.get("taken_by"):
+        click.echo(f"  {'its engine is gone' if row['state'] == 'running' else 'it is queued'}: taken next by {row['taken_by']}")
+    elif row["state"] == "running" and not row.get("engine"):
         click.echo(f"  its engine is gone: `drill resume {drill}` goes on, `drill abort {drill}` takes it back")
     if row["state"] == "held":
         click.echo(f"  on hold: {', '.join(row['ways'])}")
@@ -133,7 +146,7 @@ def _seen_and_left(row: dict[str, Any]) -> Iterator[str]:
 @_JSON
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 def show(drill: str | None, *, as_json: bool, lang: str) -> None:
-    r"""Show a drill's result so far: verdict, phases, steps, messages, answers.
+    r"""Show a drill's result so far: objectives, clocks, phases, who answered, what to fix.
 
     \b
     Example:

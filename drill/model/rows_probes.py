@@ -45,7 +45,7 @@ def _probe_row(series: Series, planned_s: float | None) -> ProbeRow:
         user_view=series.user_view,
         samples=len(shots),
         failed=sum(not shot.ok for shot in shots),
-        every_s=seconds(series.every_ms) if planned_s is None else planned_s,
+        every_s=planned_s if planned_s is not None and (series.user_view or not shots) else seconds(series.every_ms),
         largest_gap_s=seconds(largest_gap_ms(shots, 0, len(shots) - 1)) if shots else 0.0,
         late_samples=sum(shot.late > series.every_ms for shot in shots),
         runs=tuple(_runs(shots, blind_ms)),

@@ -89,10 +89,11 @@ def probe_charts(report: Report) -> tuple[ProbeChart, ...]:
 
 
 def views_of(report: Report) -> tuple[ProbeRow, ...]:
-    """The users' views side by side, the drill's own first; none unless the scenario names vantage points."""
+    """What was seen from each place, the drill's own first, what does not count last; none unless the scenario names vantage points."""
     if not any(probe.vantage for probe in report.probes):
         return ()
-    return tuple(sorted((probe for probe in report.probes if probe.rto is not None), key=lambda probe: bool(probe.vantage)))
+    seen = (probe for probe in report.probes if probe.rto is not None or probe.vantage)
+    return tuple(sorted(seen, key=lambda probe: (probe.rto is None, bool(probe.vantage))))
 
 
 def _probe_chart(probe: ProbeRow, axis: Axis, colours: dict[str, str]) -> ProbeChart:

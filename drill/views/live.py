@@ -120,6 +120,10 @@ def _header(report: Report, now_s: float) -> Iterator[Text]:
     if down_s is None:
         yield Text(f"RTO {promised(report.rto.target_s)}  the service is up", style="dim")
         return
+    if report.outcome != "running" and report.rto.actual_s is None:
+        word, style = ("missed", "bold red") if report.rto.met is False else ("unmeasured", "yellow")
+        yield Text(f"RTO {promised(report.rto.target_s)}  {word}: {printable(report.rto.why.en)}", style=style)
+        return
     share = down_s / report.rto.target_s if report.rto.target_s > 0 else 1.0
     style = "green" if share <= 0.75 else "yellow" if share <= 1 else "bold red"
     full = min(round(share * 20), 20)
@@ -127,8 +131,14 @@ def _header(report: Report, now_s: float) -> Iterator[Text]:
     line.append("█" * full + "░" * (20 - full), style=style)
     line.append(f" {length(down_s)}", style=style)
     line.append(f" / {promised(report.rto.target_s)}")
-    line.append("  back" if report.recovery else "  service down", style="green" if report.recovery else "bold red")
-    yield line
+    word, tone = ("back", "green") if report.recovery else ("answers again", "yellow") if _answers(report) else ("service down", "bold red")
+    yield line.append(f"  {word}", style=tone)
+
+
+def _answers(report: Report) -> bool:
+    """Whether the last sample of every user's view was good, proof or not."""
+    last = [probe.runs[-1].ok for probe in report.probes if probe.user_view and probe.runs]
+    return bool(last) and all(last)
 
 
 def _outage_clock_s(report: Report, now_s: float) -> float | None:

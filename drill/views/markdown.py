@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from drill.model.report import HoldRow, Label, PhaseRow, Report
+from drill.model.report import HoldRow, Label, PhaseRow, ProbeRow, Report
 from drill.views.charts import views_of
 from drill.views.costs import cost_line
 from drill.views.figures import NOTHING, difference, exact, interval, length, printable, promised
@@ -85,14 +85,15 @@ class _Writer:
         if views:
             yield f"\n{self.word(_VIEWS)}"
             yield "|---|---:|---|---|"
-        for view in views:
-            if view.rto is not None:
-                shown, mark = (
-                    objective_of(self.report, view.rto.met),
-                    f" ◂ {self.word(both('the RTA', '计为 RTA'))}" if view.decides else "",
-                )
-                between = interval(view.rto.low_s, view.rto.high_s) or NOTHING
-                yield f"| {printable(view.id)}{mark} | {length(view.rto.actual_s)} | {between} | {shown.sign} {self.word(shown.word)} |"
+        yield from map(self._view, views)
+
+    def _view(self, view: ProbeRow) -> str:
+        if view.rto is None:
+            words = both("does not count", "不计入") if view.samples else both("sent nothing", "未送来样本")
+            return f"| {printable(view.id)} | {NOTHING} | {NOTHING} | {self.word(words)} |"
+        shown, mark = objective_of(self.report, view.rto.met), f" ◂ {self.word(both('decides', '以此为准'))}" if view.decides else ""
+        between = interval(view.rto.low_s, view.rto.high_s) or NOTHING
+        return f"| {printable(view.id)}{mark} | {length(view.rto.actual_s)} | {between} | {shown.sign} {self.word(shown.word)} |"
 
     def _clocks(self) -> Iterator[str]:
         values = {name: getattr(self.report.clocks, name) for name in _CLOCKS}

@@ -47,10 +47,26 @@ def test_the_picture_says_where_the_drill_stands() -> None:
 
     assert "SANDBOX" in text
     assert "AUTO-ANSWERED" in text
-    assert "6.5 s / 1:00  service down" in text
+    assert "6.5 s / 1:00  answers again" in text
     assert "✓   promote  database.promote" in text
     assert "☎ recover: waiting for oncall  29.2 s left" in text
     assert "→ oncall (SMS, delivered)" in text
+
+
+def test_the_service_is_down_while_the_users_last_sample_failed() -> None:
+    report = sample.ended("running", None, at_s=7.9)
+    probes = tuple(probe.model_copy(update={"runs": [run for run in probe.runs if not run.ok][:1]}) for probe in report.probes)
+
+    text = "\n".join(drawn(report.model_copy(update={"probes": probes}), width=120))
+
+    assert "6.5 s / 1:00  service down" in text
+
+
+def test_a_drill_that_ended_unmeasured_shows_no_clock_that_runs_on() -> None:
+    text = "\n".join(drawn(sample.ALL["unmeasured"](), width=120, now_s=999))
+
+    assert "unmeasured: " in text
+    assert "service down" not in text
 
 
 def test_a_running_step_shows_its_time_so_far_and_its_last_progress() -> None:

@@ -37,7 +37,7 @@ def words(report: Report) -> str:
 def test_the_page_has_a_row_per_view_with_the_worst_marked_and_each_clock() -> None:
     text = words(WORST)
 
-    assert re.search(r"frankfurt .{0,40}worst: the RTA", text)
+    assert re.search(r"frankfurt .{0,40}the worst: it decides", text)
     assert "clock within 5.0 ms" in text
     assert "clock not compared" in text
     assert [chart.probe.id for chart in probe_charts(WORST)][:3] == ["checkout", "checkout@frankfurt", "checkout@tokyo"]
@@ -60,7 +60,7 @@ def test_a_stretch_without_samples_is_drawn_as_one_and_no_line_crosses_it() -> N
 def test_markdown_and_json_say_the_same() -> None:
     text, body = render_markdown(WORST), json.loads(render_json(WORST))
 
-    assert "| checkout@frankfurt ◂ the RTA | 10." in text
+    assert "| checkout@frankfurt ◂ decides | 10." in text
     assert "| checkout@tokyo | 9." in text
     assert render_markdown(summarize(FACTS, version="1")).count("seen by") == 0
     rows = {row["id"]: row for row in body["probes"]}
@@ -80,3 +80,16 @@ def test_a_plan_names_its_vantage_points_and_how_their_samples_come() -> None:
 
     assert "seen from frankfurt too: checkout, sticky; its users count; over HTTP or by file\n" in text
     assert "seen from tokyo too: checkout; shown, does not count; by file only: it has no key\n" in text
+
+
+def test_a_place_that_does_not_count_or_never_sent_has_a_row_that_says_so() -> None:
+    office = VantagePoint(id="office", probes=("checkout",), user_view=False)
+    silent = VantagePoint(id="cellar", probes=("checkout",), user_view=False)
+    report = summarize(with_points(FACTS, (office, silent), [Seen("office", error_s=None)]), version="1")
+
+    text = words(report)
+
+    assert re.search(r"office .{0,40}does not count.{0,40}clock not compared", text)
+    assert re.search(r"cellar .{0,40}does not count.{0,40}sent nothing", text)
+    assert "no sample came" in text
+    assert "| checkout@cellar | – | – | sent nothing |" in render_markdown(report)
