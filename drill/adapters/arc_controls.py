@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from drill.adapters.aws_answers import client_errors, no_page_for_an_answer
 from drill.adapters.lever_pull import Held, pull
+from drill.adapters.loopback import is_loopback
 from drill.model.errors import Fatal, InDoubt, Retryable
 from drill.model.ports import NameFacts, Steering
 
@@ -23,7 +24,6 @@ _FIXES: Final = {
     "A222": "Correct the controls of the plan.",
     "A224": "Give the drill credentials that may read and update these controls.",
 }
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _TIMEOUT_S: Final = 2
 
 
@@ -45,7 +45,7 @@ class RoutingControls:
     ) -> None:
         """Raises: Fatal: an endpoint would carry signatures in the clear (A224)."""
         for _region, url in endpoints:
-            if urlsplit(url).scheme == "http" and urlsplit(url).hostname not in _LOOPBACK:
+            if urlsplit(url).scheme == "http" and not is_loopback(urlsplit(url).hostname):
                 raise Fatal(f"{url} is not on this machine.", code="A224", fix="Call it over https.")
         self._name = name
         self._endpoints = list(endpoints)
@@ -117,7 +117,7 @@ class RoutingControls:
         from botocore.config import Config
 
         if region not in self._clients:
-            on_loopback = urlsplit(url).hostname in _LOOPBACK
+            on_loopback = is_loopback(urlsplit(url).hostname)
             config = Config(
                 connect_timeout=_TIMEOUT_S,
                 read_timeout=_TIMEOUT_S,

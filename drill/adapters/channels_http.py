@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from drill.adapters.sms_aliyun_sdk import is_loopback
+from drill.adapters.loopback import is_loopback
 from drill.model.errors import PreflightFailed
 from drill.model.ports import SendResult
 

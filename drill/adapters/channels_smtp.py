@@ -17,7 +17,7 @@ from email.utils import formatdate, parseaddr
 from typing import Final, Literal
 
 from drill.adapters.channels_text import Words, words_of
-from drill.adapters.sms_aliyun_sdk import is_loopback
+from drill.adapters.loopback import is_loopback
 from drill.model.ports import OutboundMessage, SendResult
 from drill.model.ports_people import Way
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Container, Mapping
 from typing import Any, Final
 
+from drill.adapters.loopback import is_loopback
 from drill.adapters.sms_aliyun_errors import redact, refusal_of
-from drill.adapters.sms_aliyun_sdk import Account, is_loopback, open_client
+from drill.adapters.sms_aliyun_sdk import Account, open_client
 from drill.model.errors import Fatal, InDoubt, Retryable, StepError
 
 _VERSION: Final = "2015-01-09"

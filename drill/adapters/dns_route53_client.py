@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from drill.adapters.aws_answers import client_errors, no_page_for_an_answer
 from drill.adapters.dns_route53_errors import translate
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from drill.adapters.loopback import is_loopback
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def open_route53(account: Route53Account) -> Any:
     import boto3
     from botocore.config import Config
 
-    on_loopback = account.endpoint is not None and urlsplit(account.endpoint).hostname in _LOOPBACK
+    on_loopback = account.endpoint is not None and is_loopback(urlsplit(account.endpoint).hostname)
     config = Config(
         connect_timeout=3,
         read_timeout=10,

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Final
 
-from drill.adapters.sms_aliyun_sdk import is_loopback
+from drill.adapters.loopback import is_loopback
 from drill.model.errors import Retryable
 
 _PATIENCE_S: Final = 3.0

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from drill.adapters.aws_answers import client_errors, no_page_for_an_answer
 from drill.adapters.dns_route53_errors import service_code
+from drill.adapters.loopback import is_loopback
 from drill.model.errors import Fatal, Retryable, StepError
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _GONE: Final = (".NotFound", "NotFoundException", "NotFound", "NotFoundFault", "ResourceNotFoundException")
 _BUSY: Final = (
     "Throttling",
@@ -92,7 +92,7 @@ class AwsClients:
             from botocore.config import Config
 
             endpoint = self._endpoint(service)
-            here = endpoint is not None and urlsplit(endpoint).hostname in _LOOPBACK
+            here = endpoint is not None and is_loopback(urlsplit(endpoint).hostname)
             config = Config(
                 connect_timeout=3,
                 read_timeout=20,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from drill.adapters.loopback import is_loopback
 from drill.adapters.sms_aliyun_errors import redact
 
 _NOISY: Final = ("credentials", "alibabacloud-tea", "darabonba-core")
@@ -73,15 +73,6 @@ def _identity(account: Account) -> dict[str, Any]:
     from alibabacloud_credentials.client import Client as Chain
 
     return {"credential": Chain()}
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether an endpoint is on this machine."""
-    host = endpoint.rsplit(":", 1)[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _go_direct(account: Account) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
+from drill.adapters.loopback import is_loopback
 from drill.model.errors import UsageError
 from drill.model.ports import Clock
 from drill.model.vantage_wire import CLOCK_HEADER, Batch, Compared, Said, ServerClock, WorkOrder
@@ -26,7 +26,7 @@ class HttpLink:
 
     def __init__(self, address: str, vantage: str, key: str, *, clock: Clock, scenario: str = "", insecure: bool = False) -> None:
         parts = _parts_of(address)
-        if parts.scheme == "http" and not _is_loopback(str(parts.hostname)) and not insecure:
+        if parts.scheme == "http" and not is_loopback(parts.hostname) and not insecure:
             fix = "Write https://, put TLS in front of `drill serve --web`, or say --insecure if the network is yours."
             raise UsageError(f"{address} would show the key to everyone on the way.", code="U051", fix=fix)
         if not key or not all(33 <= ord(character) <= 126 for character in key):
@@ -149,10 +149,3 @@ def _parts_of(address: str) -> SplitResult:
     if not usable or parts.username or parts.query:
         raise UsageError(f"{address!r} is no address of a server.", code="U051", fix="For example --to https://drill.example.com.")
     return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

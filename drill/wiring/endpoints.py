@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from drill.adapters.loopback import is_loopback
 from drill.model.errors import PreflightFailed
 
 _ALIDNS_REGION: Final = "cn-hangzhou"
@@ -55,7 +55,7 @@ def alidns_endpoint(options: Mapping[str, Any]) -> AlibabaEndpoint:
 def emulated() -> list[str]:
     """The variables of this environment that send a cloud's calls to this machine."""
     named = (name for name in os.environ if name.startswith(("AWS_ENDPOINT_URL", "ALIBABA_ENDPOINT_")))
-    return sorted(name for name in named if _is_here(urlsplit(os.environ[name]).hostname or ""))
+    return sorted(name for name in named if is_loopback(urlsplit(os.environ[name]).hostname))
 
 
 def _checked(variable: str, value: str) -> str:
@@ -66,17 +66,10 @@ def _checked(variable: str, value: str) -> str:
             code="F045",
             fix="Write one such as https://ecs.example.com or http://127.0.0.1:8080.",
         )
-    if parts.scheme == "http" and not _is_here(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise PreflightFailed(
             f"{variable} would send signed calls in the clear to {parts.hostname}.",
             code="F045",
             fix="Use https; plain http is for emulators on this machine.",
         )
     return value
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from drill.adapters.artifacts_files import FileArtifacts
 from drill.adapters.database import database_engine
+from drill.adapters.loopback import is_loopback
 from drill.adapters.terraform_papers import INHERITED
 from drill.model.errors import JournalBroken
 from drill.model.ports import Artifacts
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drill.adapters.terraform import Scan, TerraformCli
-
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def cloud_environment() -> dict[str, str]:
@@ -68,7 +67,7 @@ def open_terraform(settings: Settings, *, clouds: bool = True) -> TerraformCli:
 def _state_url(settings: Settings) -> str:
     """The database as Terraform wants to hear of it, which insists on TLS unless told otherwise, and a loopback server has none."""
     url = sa.make_url(settings.database_url).set(drivername="postgres")
-    if url.host in _LOOPBACK and "sslmode" not in url.query:
+    if is_loopback(url.host) and "sslmode" not in url.query:
         url = url.update_query_dict({"sslmode": "disable"})
     return url.render_as_string(hide_password=False)
 
