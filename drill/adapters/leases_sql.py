@@ -46,7 +46,12 @@ class SqlLeases:
     def look(self, sites: Sequence[str]) -> list[Lease]:
         """The rows of these sites that somebody holds."""
         with translated(), self._engine.connect() as connection:
-            return self._rows(connection, sites)
+            return self._rows(connection, _leases.c.site.in_(sites))
+
+    def of(self, drill: str) -> list[Lease]:
+        """The rows that a drill holds, whichever sites they are of."""
+        with translated(), self._engine.connect() as connection:
+            return self._rows(connection, _leases.c.drill == drill)
 
     def take(self, sites: Sequence[str], *, drill: str, holder: str, over: Sequence[Lease] = ()) -> int | list[Lease]:
         """Take every site or none: the token, or who is in the way.
@@ -59,7 +64,7 @@ class SqlLeases:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("site_lease"))))
-            present = self._rows(connection, sites)
+            present = self._rows(connection, _leases.c.site.in_(sites))
             blocking = [row for row in present if row.drill != drill and (row.site, row.token) not in judged]
             if blocking:
                 connection.rollback()
@@ -102,8 +107,8 @@ class SqlLeases:
         with translated(), self._engine.begin() as connection:
             connection.execute(_leases.update().where(_leases.c.site.endswith(ending, autoescape=True)).values(drill="", holder=""))
 
-    def _rows(self, connection: sa.Connection, sites: Sequence[str]) -> list[Lease]:
+    def _rows(self, connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[Lease]:
         age = (seconds_now(self._engine) - _leases.c.beat).label("age_s")
         columns = (_leases.c.site, _leases.c.drill, _leases.c.holder, _leases.c.token, age)
-        query = sa.select(*columns).where(_leases.c.site.in_(sites), _leases.c.drill != "").order_by(_leases.c.site)
+        query = sa.select(*columns).where(wanted, _leases.c.drill != "").order_by(_leases.c.site)
         return [Lease(row.site, row.drill, row.holder, row.token, float(row.age_s)) for row in connection.execute(query)]

@@ -43,7 +43,7 @@ def skip(drill: str, step: str | None) -> None:
 
 def _decide(verb: Literal["retry", "skip"], drill: str, step: str | None) -> None:
     from drill.cli.look import open_records
-    from drill.wiring.locks import engine_holder
+    from drill.wiring.players import player_of, servers
     from drill.wiring.trust import trusted
 
     records = open_records()
@@ -58,6 +58,6 @@ def _decide(verb: Literal["retry", "skip"], drill: str, step: str | None) -> Non
         raise UsageError(f"{what}.", code="U022", fix=f"Name one that waits: {', '.join(waiting) or 'none does'}.")
     key = f"operator/{uuid.uuid4().hex}"
     records.recorder(drill).say(Kind.OPERATOR_DECIDED, key, by="person:operator", verb=verb, subject=chosen)
-    holder = engine_holder(records.settings)
-    goes_on = "its engine goes on" if holder and holder.drill == drill else f"`drill resume {drill}` goes on when no engine has it"
+    played = player_of(records, drill) is not None or servers(records)
+    goes_on = "its engine goes on" if played else f"`drill resume {drill}` goes on: no engine has it"
     click.echo(f"{verb}: {chosen}; {goes_on}")

@@ -35,7 +35,7 @@ def watch(drill: str | None, *, as_json: bool) -> int:
 
     records = open_to_look()
     drill = trusted(records, records.known(drill))
-    _say_when_nobody_plays(records, drill)
+    say_when_nobody_plays(records, drill)
     try:
         follow_drill(records, drill, as_json=as_json, out=sys.stdout)
     except KeyboardInterrupt:
@@ -63,12 +63,14 @@ def last_words(report: Report) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def _say_when_nobody_plays(records: Records, drill: str) -> None:
+def say_when_nobody_plays(records: Records, drill: str) -> None:
     """A picture that never moves tells nobody that the engine is gone."""
-    from drill.wiring.locks import engine_holder
+    from drill.wiring.players import player_of, told_servers
 
-    holder = engine_holder(records.settings)
-    if records.settings.shared or (holder and holder.drill == drill) or records.progress(drill).state != "running":
+    if records.progress(drill).state != "running" or player_of(records, drill) is not None:
+        return
+    if taken_by := told_servers(records):
+        click.echo(f"no engine plays {drill} at the moment; taken next by {taken_by}", err=True)
         return
     ways = f"`drill resume {drill}` goes on, `drill abort {drill}` takes it back"
     click.echo(f"no engine plays {drill} at the moment: {ways}; watching for its next one", err=True)
