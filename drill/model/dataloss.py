@@ -40,7 +40,7 @@ def rpo_of(timeline: Timeline) -> Rpo:
     why = _missing(timeline, rows)
     if why is None:
         lost, why = _lost_rows(timeline, rows)
-        actual = None if lost is None else _length_ms(lost, timeline.outage_ms or 0)
+        actual = None if lost is None else _length_ms(lost, _begun_ms(timeline))
     return Rpo(
         target_s=target_ms / 1000,
         actual_s=maybe_seconds(actual),
@@ -60,10 +60,16 @@ def _missing(timeline: Timeline, rows: Sequence[_Row]) -> Label | None:
     before = [row.acked_ms for row in rows if row.acked_ms <= timeline.outage_ms]
     if not before:
         return label("The canary acknowledged no row before the outage.", "故障前没有已确认的探针写入。")
-    silence = timeline.outage_ms - max(before)
+    silence = _begun_ms(timeline) - max(before)
     if silence > LARGEST_SILENCE_MS:
         return label(f"The canary wrote nothing in the last {said(silence)} before the outage.", f"故障前 {said(silence)} 内没有探针写入。")
     return None
+
+
+def _begun_ms(timeline: Timeline) -> int:
+    """When the first cut began: a cloud needs seconds for all of it, in which nothing can be written any more."""
+    facts = timeline.of(Kind.OUTAGE_INJECTED)
+    return min((timeline.ms_of(fact, fact.data.get("begun_s", fact.mono_s)) for fact in facts), default=0)
 
 
 def _lost_rows(timeline: Timeline, rows: Sequence[_Row]) -> tuple[list[_Row] | None, Label]:
@@ -86,19 +92,19 @@ def _lost_rows(timeline: Timeline, rows: Sequence[_Row]) -> tuple[list[_Row] | N
             f"All {len(asked)} acknowledged rows are on {where.en}; {rate:.0f} rows/s were written.",
             f"全部 {len(asked)} 行已确认数据都在 {where.zh}；写入速率 {rate:.0f} 行/秒。",
         )
-    length = said(_length_ms(lost, timeline.outage_ms or 0))
+    length = said(_length_ms(lost, _begun_ms(timeline)))
     return lost, label(
         f"{len(lost)} of {len(asked)} acknowledged rows are not on {where.en}, {length} of writes; {rate:.0f} rows/s written.",
         f"{where.zh} 缺失 {len(lost)} / {len(asked)} 行已确认数据，相当于 {length} 的写入；写入速率 {rate:.0f} 行/秒。",
     )
 
 
-def _length_ms(lost: Sequence[_Row], outage_ms: int) -> int:
-    """From the acknowledgement of the first lost row to the outage, or to the last lost one if the old side still took it later."""
+def _length_ms(lost: Sequence[_Row], begun_ms: int) -> int:
+    """From the acknowledgement of the first lost row to the cut, or to the last lost one if the old side still took it later."""
     if not lost:
         return 0
     places = [row.acked_ms for row in lost]
-    return max(outage_ms, *places) - min(places)
+    return max(begun_ms, *places) - min(places)
 
 
 def _read_back(timeline: Timeline, promote: Fact | None, *, must_cover: int) -> Fact | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +85,23 @@ def test_a_canary_that_fell_silent_before_the_outage_is_no_evidence() -> None:
 
     assert found.met is None
     assert "nothing in the last" in found.why.en
+
+
+def test_a_cut_that_takes_seconds_makes_no_silence_of_what_came_before_it() -> None:
+    outage = next(fact for fact in FACTS if fact.kind is Kind.OUTAGE_INJECTED)
+
+    def told(begun_s: float) -> list[Fact]:
+        def cut(draft: Draft) -> Draft:
+            if draft.kind is Kind.OUTAGE_INJECTED:
+                return replace(draft, data={**draft.data, "begun_s": begun_s})
+            if draft.kind is not Kind.CANARY_ACKNOWLEDGED or draft.data["acked_s"] > outage.mono_s:
+                return draft
+            return replace(draft, data={**draft.data, "acked_s": draft.data["acked_s"] - 2.5})
+
+        return changed(FACTS, cut)
+
+    assert rpo(told(outage.mono_s)).met is None
+    assert rpo(told(outage.mono_s - 2.5)).actual_s == pytest.approx(0.4, abs=0.2)  # the two lost rows, not the seconds of the cut
 
 
 @settings(max_examples=40, deadline=None)
