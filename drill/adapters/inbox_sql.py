@@ -8,6 +8,8 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -130,9 +132,9 @@ class SqlInbox:
     def read(self, drill: str, limit: int) -> list[Kept]:
         with translated(), self._engine.connect() as connection:
             passed = sa.select(_readers.c.place).where(_readers.c.drill == drill).scalar_subquery()
-            query = sa.select(_rows.c.place, _rows.c.name, _rows.c.sealed).where(_rows.c.world == self._world, _rows.c.place > passed)
+            query = sa.select(_rows).where(_rows.c.world == self._world, _rows.c.place > passed)
             found = connection.execute(query.order_by(_rows.c.place).limit(limit)).all()
-        return [Kept(row.place, self._seal.open(row.name, row.place, row.sealed)) for row in found]
+        return [Kept(row.place, _with_time(self._seal.open(row.name, row.place, row.sealed), row.stored_s)) for row in found]
 
     def advance(self, drill: str, place: int, mine: Collection[int]) -> None:
         with translated(), self._writing() as connection:
@@ -182,6 +184,10 @@ class SqlInbox:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
             yield connection
             connection.commit()
+
+
+def _with_time(message: InboundMessage | None, stored_s: float) -> InboundMessage | None:
+    return replace(message, received_at=datetime.fromtimestamp(stored_s, UTC)) if message else None
 
 
 def _as_double(sequence: str) -> str:

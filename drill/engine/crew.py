@@ -60,6 +60,10 @@ class Hooks:
     """Returns when that watch stands; raises PreflightFailed when it cannot be had."""
     hear_out: Callable[[], None] = lambda: None
     """Returns when samples that were taken elsewhere before the verdict have come, or will not."""
+    unheard: Callable[[], list[str]] = list
+    """Of places elsewhere whose users count, and that send no samples now, a sentence each."""
+    behind: Callable[[], bool] = lambda: False
+    """Whether answers that were given while no engine ran may still wait unread."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class DrillCrew:
         self._last_look = LastLook(self._runner)
         self._second_look = SecondLook(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past, office=kit.office)
-        self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady)
+        self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady, behind=kit.hooks.behind)
         self._hands = Hands(self._runner, self._gates)
         looks = MessageChecks(kit.plan, kit.people, kit.messengers, kit.office, self.notifier, kit.recorder.clock)
         self._preflight = Preflight(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from drill.engine.catching_up import CatchUp
 from drill.engine.people import People
 from drill.engine.record import Recorder
 from drill.model.acknowledgement import Judgement, judge
@@ -25,24 +26,41 @@ _LONGEST_REST_S = 30.0
 
 
 class Desk:
-    """Judges the answers of one drill. `on_asked` answers a contact who asks how it goes, given the id of their message."""
+    """Judges the answers of one drill. `on_asked` answers a contact who asks how it goes, given the id of their message.
 
-    def __init__(self, recorder: Recorder, people: People, *, on_asked: Callable[[str, str], object] = lambda _contact, _id: None) -> None:
+    `catch_up` says when an answer counts as given; without it, and for what did not come from a carrier, that is now.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        people: People,
+        *,
+        on_asked: Callable[[str, str], object] = lambda _contact, _id: None,
+        catch_up: CatchUp | None = None,
+    ) -> None:
         self._recorder = recorder
         self._people = people
         self._on_asked = on_asked
+        self._catch_up = catch_up or CatchUp(recorder.clock, resumed=False)
 
     def take_message(self, message: InboundMessage) -> Judgement:
         """Judge a text that came in from a number, or keys pressed in a call."""
         reply, contact, channel = self._heard(message)
         return self.take(
-            reply, contact=contact, channel=channel, message_id=message.id, sent_at=message.sent_at, automatic=message.automatic
+            reply,
+            contact=contact,
+            channel=channel,
+            message_id=message.id,
+            sent_at=message.sent_at,
+            automatic=message.automatic,
+            as_of=self._catch_up.as_of(message),
         )
 
     def weigh(self, message: InboundMessage) -> Judgement:
         """What a text would do; writes nothing."""
         reply, contact, _ = self._heard(message)
-        return self._judge(reply, contact, message.sent_at)
+        return self._judge(reply, contact, message.sent_at, self._catch_up.as_of(message))
 
     def contact_of(self, message: InboundMessage) -> str | None:
         """Who sent it; nothing for a stranger."""
@@ -77,10 +95,14 @@ class Desk:
         message_id: str,
         sent_at: datetime | None = None,
         automatic: bool = False,
+        as_of: datetime | None = None,
     ) -> Judgement:
-        """Judge an answer and write down what it does; the same message twice changes nothing. `automatic`: no person gave it."""
+        """Judge an answer and write down what it does; the same message twice changes nothing.
+
+        `automatic`: no person gave it; `as_of`: when it counts as given, else now.
+        """
         key = f"reply/{message_id}"
-        judgement = self._judge(reply, contact, sent_at)
+        judgement = self._judge(reply, contact, sent_at, as_of or self._recorder.clock.now())
         if self._recorder.journal.find(self._recorder.drill, key) is None:
             if contact and reply.verb in _QUESTIONS and self._asked(contact) < STATUSES_TOLD:
                 self._on_asked(contact, message_id)
@@ -93,9 +115,9 @@ class Desk:
         facts = self._recorder.journal.read(self._recorder.drill, kinds=frozenset({Kind.REPLY_REJECTED}))
         return sum(fact.data["contact"] == contact and fact.data.get("verb") in _QUESTIONS for fact in facts)
 
-    def _judge(self, reply: Reply, contact: str | None, sent_at: datetime | None) -> Judgement:
+    def _judge(self, reply: Reply, contact: str | None, sent_at: datetime | None, as_of: datetime) -> Judgement:
         gates = self._recorder.look(self._people.questions)
-        return judge(reply, contact=contact, open_gates=gates, now=self._recorder.clock.now(), sent_at=sent_at)
+        return judge(reply, contact=contact, open_gates=gates, now=as_of, sent_at=sent_at)
 
     def _facts(self, reply: Reply, judgement: Judgement, key: str, said: Mapping[str, Any]) -> list[Draft]:
         """What an answer does, gate by gate; one that stops the drill stops it once."""
@@ -134,6 +156,7 @@ class DeskClerk:
 
     While the record's store is away it waits for it, for as long as the drill lives: an answer stays in its queue until it is stored.
     It ends when the record is another engine's or needs a person, and says so to `on_end`, which must not need the record.
+    `on_empty` hears that the source had nothing more.
     """
 
     def __init__(
@@ -144,6 +167,7 @@ class DeskClerk:
         on_tick: Callable[[], None],
         on_trouble: Callable[[DrillError], None],
         on_end: Callable[[JournalBroken], None],
+        on_empty: Callable[[], None] = lambda: None,
         rest_s: float = 1.0,
     ) -> None:
         self._desk = desk
@@ -151,6 +175,7 @@ class DeskClerk:
         self._on_tick = on_tick
         self._on_trouble = on_trouble
         self._on_end = on_end
+        self._on_empty = on_empty
         self._rest_s = rest_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="desk", daemon=True)
@@ -180,9 +205,12 @@ class DeskClerk:
     def _turn(self) -> None:
         """Take in what has come. Raises: JournalBroken: the record takes nothing, not even that there was trouble."""
         try:
-            for message in self._source.receive(_WAIT_S):
+            messages = self._source.receive(_WAIT_S)
+            for message in messages:
                 self._desk.take_message(message)
                 self._source.done(message)
+            if not messages:
+                self._on_empty()
             self._on_tick()
         except JournalBroken:
             raise

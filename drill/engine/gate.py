@@ -33,12 +33,13 @@ class Asker(Protocol):
 
 
 class GateKeeper:
-    """Holds the gates of one drill."""
+    """Holds the gates of one drill. While it is `behind` with reading what people said, no question to them runs out or moves on."""
 
-    def __init__(self, recorder: Recorder, asker: Asker, *, checks: Callable[[], bool]) -> None:
+    def __init__(self, recorder: Recorder, asker: Asker, *, checks: Callable[[], bool], behind: Callable[[], bool] = lambda: False) -> None:
         self._recorder = recorder
         self._asker = asker
         self._checks = checks
+        self._behind = behind
 
     def hold(self, gate: Gate) -> Result:
         """Ask, wait, and write down how it ended. After a crash it goes on with the deadline it had."""
@@ -52,9 +53,12 @@ class GateKeeper:
         elif gate.by != "system":
             for contact in self._look(gate).asked:
                 self._asker.recall(gate, contact, escalated=contact not in gate.ask)
-        while (ended := self._answered(gate) or self._watch_the_clock(gate)) is None:
+        while True:
+            behind = gate.by == "person" and self._behind()  # before the look at the answers: one may be the last that was unread
+            ended = self._answered(gate) or (None if behind else self._watch_the_clock(gate))
+            if ended is not None:
+                return ended
             self._recorder.clock.sleep(_POLL_S)
-        return ended
 
     def _look(self, gate: Gate) -> GateProgress:
         return self._recorder.look(lambda progress: progress.gate(gate.id))

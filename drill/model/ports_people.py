@@ -154,6 +154,8 @@ class InboundMessage:
     """Set when this is no answer."""
     automatic: bool = False
     """Whether the sandbox's phone answered by itself: no person did."""
+    received_at: datetime | None = field(default=None, compare=False)
+    """When we had it: the inbox says so, by its database's clock."""
 
 
 class Messenger(Protocol):

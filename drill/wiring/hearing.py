@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from drill.adapters.inbox_sql import SqlInbox
+from drill.engine.catching_up import CatchUp
 from drill.engine.desk import Desk, DeskClerk
 from drill.engine.inbox import InboxDoor, InboxReader
 from drill.engine.notify import Notifier
@@ -31,6 +33,8 @@ class Hearing:
 
     inbox: SqlInbox
     drill: str
+    behind: Callable[[], bool]
+    """Whether answers that were given while no engine ran may still wait unread."""
     _clerks: Sequence[DeskClerk] = field(repr=False)
 
     def close(self) -> None:
@@ -70,17 +74,23 @@ def hear(
     Raises: JournalBroken: the inbox cannot be used.
     """
     inbox = open_inbox(records, people.plan)
-    reader = InboxReader(inbox, Desk(recorder, people, on_asked=notifier.tell_where_it_stands), recorder, people, on_receipt=notifier.told)
+    catch_up = CatchUp(records.clock, resumed=records.progress(recorder.drill).started)
+    desk = Desk(recorder, people, on_asked=notifier.tell_where_it_stands, catch_up=catch_up)
+    reader = InboxReader(inbox, desk, recorder, people, on_receipt=notifier.told)
     door = InboxDoor(inbox)
     sources: list[ReplySource] = [ears.replies or Quiet(), *([ears.receipts] if ears.receipts else [])]
+    catch_up.expect(len(sources))
     ticks = [notifier.look_after, *[_nothing] * (len(sources) - 1)]
     clerks = [
-        DeskClerk(reader, reader, on_tick=reader.look_again, on_trouble=on_trouble, on_end=on_end),
-        *(DeskClerk(door, source, on_tick=tick, on_trouble=on_trouble, on_end=on_end) for source, tick in zip(sources, ticks, strict=True)),
+        DeskClerk(reader, reader, on_tick=reader.look_again, on_trouble=on_trouble, on_end=on_end, on_empty=catch_up.judged),
+        *(
+            DeskClerk(door, source, on_tick=tick, on_trouble=on_trouble, on_end=on_end, on_empty=partial(catch_up.emptied, number))
+            for number, (source, tick) in enumerate(zip(sources, ticks, strict=True))
+        ),
     ]
     for clerk in clerks:
         clerk.start()
-    return Hearing(inbox, recorder.drill, clerks)
+    return Hearing(inbox, recorder.drill, catch_up.behind, clerks)
 
 
 class Quiet:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -222,7 +222,10 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
 
     watchers = Watchers(settings, recorder, plan, sandbox=grounds.sandbox, warn=warn)
     kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
-    crew = DrillCrew(kit)
+    def behind() -> bool:
+        return hearing.behind()
+
+    crew = DrillCrew(replace(kit, hooks=replace(kit.hooks, behind=behind)))
     stack.callback(crew.notifier.close)
     hearing = hear(records, recorder, people, grounds, notifier=crew.notifier, on_trouble=_trouble(recorder.say), on_end=_deaf)
     stack.callback(hearing.close)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def eventually(holds: Callable[[], bool], *, within_s: float = 30.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def passed(moment: str) -> bool:
+    """Whether a moment that a fact names is over, by the wall clock."""
+    return datetime.now(UTC) > datetime.fromisoformat(moment)
 
 
 class Engine:
