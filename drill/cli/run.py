@@ -72,14 +72,17 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     from drill.cli.play import play
     from drill.model.plan import Mode
     from drill.model.starter import refuse_two_eyes, starter_named
+    from drill.settings import Settings
     from drill.wiring.dry_runs import refuse_unrehearsed
     from drill.wiring.leases import SiteLease
     from drill.wiring.locks import refuse_if_held
     from drill.wiring.plans import compile_file
+    from drill.wiring.rooms import refuse_unfit_places
     from drill.wiring.serving import is_served
     from drill.wiring.sessions import plan_drill
 
     plan = compile_file(scenario, _texts(options["overrides"]))
+    refuse_unfit_places(Settings.load(), reports=_path(options["report_dir"]))
     _allow_live(plan, live=bool(options["live"]), confirm=options["confirm"])
     user, said = user_name(), options["contact"]
     starter = starter_named(plan, user=user, said=said if isinstance(said, str) else None)

@@ -46,9 +46,12 @@ def up(phone: str, *, as_json: bool) -> None:
     """
     from drill.sandbox.world import Sandbox
     from drill.settings import Settings
+    from drill.wiring.rooms import writable
 
     quiet = (lambda _text: None) if as_json else (lambda text: click.echo(f"  {text}"))
-    sandbox = Sandbox.up(Settings.load().home, mode=phone, on_progress=quiet)
+    home = Settings.load().home
+    writable(home, "DRILL_HOME")
+    sandbox = Sandbox.up(home, mode=phone, on_progress=quiet)
     click.echo(json.dumps(sandbox.details, ensure_ascii=False) if as_json else _where(sandbox))
 
 

@@ -141,7 +141,7 @@ class Room:
         free = self.free()
         level: Level = "error" if free < ROOM_NEEDED else "warning" if free < ROOM_WANTED else "ok"
         fix = "" if level == "ok" else f"Free space: a drill wants {ROOM_WANTED // _MIB} MiB."
-        yield Advice(self.name, level, f"{free // _MIB} MiB free", fix)
+        yield Advice(self.name, level, f"{free // _MIB} MiB free", fix, "F081" if level == "error" else "")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,7 +36,7 @@ from drill.engine.doctor_fate import SharedFate, lost_sites
 from drill.engine.preflight import Preflight
 from drill.engine.record import Recorder
 from drill.engine.safety import violations
-from drill.model.errors import DrillError, JournalBroken, PreflightFailed
+from drill.model.errors import DrillError, JournalBroken
 from drill.model.plan import Plan
 from drill.settings import EnvironmentSecrets, Settings
 from drill.wiring.doctor_clouds import cloud_looks, data_looks
@@ -46,6 +45,7 @@ from drill.wiring.doctor_vantage import VantageLook
 from drill.wiring.guarding import guards_of
 from drill.wiring.leases import SiteLease
 from drill.wiring.records import Records
+from drill.wiring.rooms import free_bytes, nearest, writable
 from drill.wiring.scenarios import Opened, open_scenario
 from drill.wiring.stores import open_artifacts
 from drill.wiring.worlds import Grounds, is_sandbox, open_grounds, secrets_for
@@ -87,7 +87,7 @@ def _machine(settings: Settings, opened: Opened) -> list[Examination]:
         tools.append(Looked("ansible", lambda: f"ansible-core {importlib.metadata.version('ansible-core')}"))
     if is_sandbox(opened.plan):
         tools.append(Looked("postgresql", _postgresql))
-    places = {str(_nearest(place)): partial(_free, place) for place in (settings.home, settings.reports)}
+    places = {str(nearest(place)): partial(free_bytes, place) for place in (settings.home, settings.reports)}
     room = [Room(place, free) for place, free in places.items()]
     secrets = _secrets(settings, opened.plan)
     return [*tools, SecretsSet(opened.plan, secrets), VantageLook(settings, opened.plan, secrets), *room]
@@ -115,37 +115,18 @@ def _postgresql() -> str:
     return f"PostgreSQL {found.major} in {found.bin_dir}"
 
 
-def _nearest(place: Path) -> Path:
-    """The place, or the folder above it that exists."""
-    return next(folder for folder in (place, *place.parents) if folder.is_dir())
-
-
-def _free(place: Path) -> int:
-    return shutil.disk_usage(_nearest(place)).free
-
-
 # ---------------------------------------------------------------- the record
 
 
 def _record(settings: Settings, plan: Plan) -> list[Examination]:
     found: list[Examination] = [
-        Looked("home", partial(_writable, settings.home, "DRILL_HOME")),
-        Looked("reports", partial(_writable, settings.reports, "DRILL_REPORTS")),
+        Looked("home", partial(writable, settings.home, "DRILL_HOME")),
+        Looked("reports", partial(writable, settings.reports, "DRILL_REPORTS")),
         Looked("journal", partial(_journal, settings)),
         Looked("lease", partial(_lease, settings, plan)),
     ]
     clock: list[Examination] = [ClockInStep(partial(_ahead_s, settings))] if settings.shared else []
     return [*found, *clock, CannotMove(what_stays(shared=settings.shared, home=str(settings.home)))]
-
-
-def _writable(place: Path, variable: str) -> str:
-    """Raises: PreflightFailed: nothing can be written there (F080)."""
-    nearest = _nearest(place)
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise PreflightFailed(
-            f"{nearest} cannot be written by this user.", code="F080", fix=f"Point {variable} at a directory you can write."
-        )
-    return f"{place} can be written" if nearest == place else f"{place} will be made in {nearest}"
 
 
 def _journal(settings: Settings) -> str:

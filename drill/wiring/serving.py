@@ -94,7 +94,8 @@ def serve(
 
     A second signal interrupts the steps that still run. `web` is where pushes are taken in.
 
-    Raises: PreflightFailed: an engine runs on this SQLite database (F050), or the web server cannot run (F025 to F028).
+    Raises: PreflightFailed: an engine runs on this SQLite database (F050), DRILL_HOME cannot be written (F080), or the web server cannot
+    run (F025 to F028).
     JournalBroken: the database is not there (J023).
     """
     from drill.wiring.schedules import Clerk
@@ -108,10 +109,12 @@ def serve(
         signal.signal(number, lambda _number, _frame: (hurry if asked.is_set() else asked).set())
     with _alone(settings):
         for drill, version in stranded(records).items():
+    from drill.wiring.rooms import writable
             say(f"{drill} waits for an engine of version {version}: run that release, or end it with `drill abort` there")
         listener = _listener(records, web, say) if web else None
         worker = Worker(records, journal, say=say)
         clerk = Clerk(records, entries, allow_live=allow_live, server=worker.executor, say=say)
+    writable(settings.home, "DRILL_HOME")
         worker.start()
         clerk.start()
         while not asked.wait(1.0):

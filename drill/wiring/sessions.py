@@ -37,6 +37,7 @@ from drill.wiring.posts import past_outcomes
 from drill.wiring.publishing import published
 from drill.wiring.records import Records
 from drill.wiring.rolls import enrolled
+from drill.wiring.rooms import refuse_full
 from drill.wiring.trust import trusted
 from drill.wiring.vantage_orders import measuring, orders_of
 from drill.wiring.watching import Watchers
@@ -185,6 +186,7 @@ def man(
         lease.take()
         if not records.progress(drill).started:  # once it has begun, whoever can must bring it to its end
             refuse_shared_fate(records.settings, plan)
+            refuse_full(records.settings.place, "DRILL_HOME")
         grounds = open_grounds(records.settings, plan, drill=drill, say=say, phone=phone)
         door = open_door(records, plan, grounds)
     except PreflightFailed as error:
