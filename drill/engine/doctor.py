@@ -56,6 +56,17 @@ def examine(examinations: Sequence[Examination]) -> list[Advice]:
     return found
 
 
+def once(advice: Sequence[Advice]) -> list[Advice]:
+    """The same without errors that say again what an earlier one has said of something else: one cause, one line."""
+    said: set[str] = set()
+    kept = []
+    for each in advice:
+        if each.level != "error" or each.detail not in said:
+            kept.append(each)
+        said |= {each.detail} if each.level == "error" else set()
+    return kept
+
+
 def fit(advice: Sequence[Advice]) -> bool:
     """Whether the drill may run."""
     return all(each.level != "error" for each in advice)
@@ -187,31 +198,34 @@ class Unlooked:
 
 @dataclass(frozen=True)
 class CannotMove:
-    """What stays with this machine when it dies in the middle of a drill: each row is what, and what to do."""
+    """What stays with this machine when it dies in the middle of a drill: each row is what, and what to do. One line for each remedy."""
 
     rows: Sequence[tuple[str, str]]
     name: str = "cannot move"
 
     def advice(self) -> Iterable[Advice]:
-        for what, fix in self.rows:
-            yield Advice(self.name, "warning", what, fix)
+        for fix in dict.fromkeys(fix for _, fix in self.rows):
+            yield Advice(self.name, "warning", "; ".join(what for what, by in self.rows if by == fix), fix)
         if not self.rows:
             yield Advice(self.name, "ok", "another worker can take every drill over")
 
 
-def what_stays(*, shared: bool, home: str) -> list[tuple[str, str]]:
-    """What another machine cannot take over. `shared`: the database is one that several machines use."""
+def what_stays(*, shared: bool, home: str, sandbox: bool = False) -> list[tuple[str, str]]:
+    """What another machine cannot take over. `shared`: the database is one that several machines use.
+
+    `sandbox`: the ground is on this machine too and goes with it, so no dead man on another one would have anything to end.
+    """
     dead_man = (
         "the dead man covers the death of the engine's process, not of this host",
         "Run workers on two hosts at least; each brings its own dead man when it takes over.",
     )
     if shared:
-        return [dead_man]
+        return [] if sandbox else [dead_man]
     url = "Set DRILL_DATABASE_URL to a Postgres outside the drilled region."
     return [
         (f"the journal is a SQLite file below {home}: no other machine can go on with a drill", url),
         ("the state of Terraform is a file on this machine", url),
         ("kept output of tools is in files on this machine", url),
         (f"the key of reply codes and the workspaces are below {home}, on this host only", url),
-        dead_man,
+        *([] if sandbox else [dead_man]),
     ]

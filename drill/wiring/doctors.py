@@ -30,6 +30,7 @@ from drill.engine.doctor import (
     SecretsSet,
     Unlooked,
     examine,
+    once,
     what_stays,
 )
 from drill.engine.doctor_fate import SharedFate, lost_sites
@@ -40,6 +41,7 @@ from drill.model.errors import DrillError, JournalBroken
 from drill.model.plan import Plan
 from drill.settings import EnvironmentSecrets, Settings
 from drill.wiring.doctor_clouds import cloud_looks, data_looks
+from drill.wiring.doctor_rehearsal import RehearsalLook
 from drill.wiring.doctor_stands import Stands
 from drill.wiring.doctor_vantage import VantageLook
 from drill.wiring.guarding import guards_of
@@ -63,19 +65,17 @@ def doctor(settings: Settings, path: Path, sets: Sequence[str]) -> list[Advice]:
     Raises: ScenarioInvalid: with every finding; there is nothing to look at then.
     """
     opened = open_scenario(path, sets=sets)
-    looks = (
-        _file(opened),
+    broken = violations(opened.plan, opened.kinds, now=SystemClock().now())
+    looks: tuple[Sequence[Examination], ...] = (
+        [SafetyRules(broken)],
         _machine(settings, opened),
+        [RehearsalLook(settings, path, sets, {(each.code, each.step) for each in broken})],
         _record(settings, opened.plan),
         _fate(settings, opened),
         cloud_looks(settings, opened.plan, _secrets(settings, opened.plan)),
         _ground(settings, opened),
     )
-    return examine([each for group in looks for each in group])
-
-
-def _file(opened: Opened) -> list[Examination]:
-    return [SafetyRules(violations(opened.plan, opened.kinds, now=SystemClock().now()))]
+    return once(examine([each for group in looks for each in group]))
 
 
 def _machine(settings: Settings, opened: Opened) -> list[Examination]:
@@ -126,7 +126,8 @@ def _record(settings: Settings, plan: Plan) -> list[Examination]:
         Looked("lease", partial(_lease, settings, plan)),
     ]
     clock: list[Examination] = [ClockInStep(partial(_ahead_s, settings))] if settings.shared else []
-    return [*found, *clock, CannotMove(what_stays(shared=settings.shared, home=str(settings.home)))]
+    stays = what_stays(shared=settings.shared, home=str(settings.home), sandbox=is_sandbox(plan))
+    return [*found, *clock, CannotMove(stays)]
 
 
 def _journal(settings: Settings) -> str:

@@ -40,7 +40,9 @@ def test_the_machine_form_says_the_same(drill: Drill) -> None:
     body = said.json()
     assert (said.code, body["fit"]) == (0, True)
     assert all(row.keys() == {"name", "level", "detail", "fix", "code"} for row in body["advice"])
-    assert {"terraform", "ansible", "postgresql", "secrets", "journal", "lease", "cannot move"} <= {row["name"] for row in body["advice"]}
+    assert {"terraform", "ansible", "postgresql", "secrets", "journal", "lease", "cannot move", "dry run"} <= {
+        row["name"] for row in body["advice"]
+    }
 
 
 def test_a_missing_tool_is_exit_3_with_the_remedy(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +54,29 @@ def test_a_missing_tool_is_exit_3_with_the_remedy(drill: Drill, monkeypatch: pyt
     assert "ERROR  terraform" in said.out
     assert "[A240]" in said.out
     assert "a drill would be refused; 1 error(s)" in said.out
+
+
+@pytest.mark.parametrize(
+    ("change", "step", "code"),
+    [
+        (
+            "phases.data.steps.promote={database.promote: {site: standby, playbook: promot.yml}, after: [fence]}",
+            "step data.promote",
+            "A230",
+        ),
+        (
+            "phases.rebuild.steps.capacity={terraform.apply: {module: terraform/sites/nowhere, site: standby}}",
+            "step rebuild.capacity",
+            "A241",
+        ),
+    ],
+)
+def test_a_playbook_or_module_that_is_missing_is_said_before_the_drill(drill: Drill, home: Path, change: str, step: str, code: str) -> None:
+    rows = {row["name"]: row for row in drill("doctor", SCENARIO, "--set", change, "--json").json()["advice"]}
+
+    assert (rows[step]["level"], rows[step]["code"]) == ("error", code)
+    assert rows[step]["fix"]
+    assert not home.exists()
 
 
 def test_a_freeze_that_holds_now_is_exit_3(drill: Drill) -> None:

@@ -23,6 +23,7 @@ from drill.engine.doctor import (
     Unlooked,
     examine,
     fit,
+    once,
     what_stays,
 )
 from drill.engine.preflight import Preflight
@@ -122,3 +123,23 @@ def test_what_cannot_move_is_a_warning_with_a_remedy_for_each() -> None:
     assert [word for word in ("journal", "Terraform", "kept output", "/h", "dead man") if word not in told] == []
     assert [row.detail for row in shared] == ["the dead man covers the death of the engine's process, not of this host"]
     assert examine([CannotMove([])])[0].level == "ok"
+
+
+def test_what_stays_is_one_line_for_each_remedy_and_in_the_sandbox_one_line() -> None:
+    alone = examine([CannotMove(what_stays(shared=False, home="/h"))])
+    sandbox = examine([CannotMove(what_stays(shared=False, home="/h", sandbox=True))])
+
+    assert len(alone) == len({row.fix for row in alone}) == 2
+    assert [row.fix for row in sandbox] == [alone[0].fix]
+    assert examine([CannotMove(what_stays(shared=True, home="/h", sandbox=True))])[0].level == "ok"
+
+
+def test_a_cause_that_two_looks_find_is_one_error_and_no_warning_is_left_out() -> None:
+    advice = [
+        Advice("terraform", "error", "there is none.", "Install it.", "A240"),
+        Advice("step a.b", "error", "there is none.", "Install it.", "A240"),
+        Advice("disk", "warning", "there is none."),
+        Advice("step a.c", "error", "no such playbook."),
+    ]
+
+    assert [each.name for each in once(advice)] == ["terraform", "disk", "step a.c"]
