@@ -58,7 +58,7 @@ def _played(records: Records, drill: str, place: Path, *, as_json: bool, say: Ca
         ended = _stands(records, drill)
         ended = ended or follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=trouble.none, after=last if last > 1 else 0)
         if ended is None:
-            click.echo(f"error: [D901] the engine gave the drill up: {trouble.text}", err=True)
+            click.echo(f"error: {trouble.told()}", err=True)
             click.echo(
                 f"What was done is in the journal; `drill resume {drill}` tries again, `drill abort {drill}` takes it back.", err=True
             )
@@ -135,6 +135,10 @@ class _Trouble:
         self.text = self._session.failure()
         return not self.text
 
+
+    def told(self) -> str:
+        """What to say of it: the record's own trouble, with its remedy, or that the engine failed."""
+        return self.text if self.text.startswith("[J") else f"[D901] the engine gave the drill up: {self.text}"
 
 @contextmanager
 def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterator[Callable[[Session], None]]:
