@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
-
-import click
 
 from drill.model.events import Fact, Kind
 from drill.model.progress import MEASUREMENTS
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from drill.model.report import Report
     from drill.wiring.records import Records
 
-EXIT_HELD, EXIT_MISSED = 5, 3
 _REFRESH_S = 0.25
 _REST = 4
 """A long drill's picture takes longer to make: rest so many times as long as it took."""
@@ -117,27 +113,3 @@ def _show(view: View, out: TextIO, report: Report, new: Sequence[Fact]) -> None:
 def mute(out: TextIO) -> None:
     """Send what is still to be said nowhere: a reader that left early must not stop a drill."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-
-
-def leave_to_servers(records: Records, drill: str, *, as_json: bool, follow: bool) -> int:
-    """Queue a drill for the servers of this database, or find it with one of them; follow it to its end; returns its exit code.
-
-    Raises: UsageError: the servers are gone (U021).
-    """
-    from drill.model.errors import UsageError
-    from drill.wiring.serving import enqueue, is_played_elsewhere, is_served
-
-    after = len(records.journal.read(drill))
-    enqueue(records, drill)
-    if not follow:
-        waits = "" if is_served(records) else " Nobody serves this database yet: `drill serve` plays it."
-        click.echo(json.dumps({"drill": drill, "state": "queued"}) if as_json else f"{drill} is queued.{waits}")
-        return 0
-    ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=lambda: is_played_elsewhere(records, drill), after=after)
-    if ended is None:
-        raise UsageError(
-            f"nobody plays {drill} any more.", code="U021", fix=f"Start `drill serve`, or go on with `drill resume {drill}` here."
-        )
-    if ended.kind is Kind.DRILL_HELD:
-        return EXIT_HELD
-    return EXIT_MISSED if ended.data["exit_code"] is None else int(ended.data["exit_code"])

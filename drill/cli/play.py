@@ -28,7 +28,7 @@ EXIT_HELD, EXIT_BROKEN, EXIT_STOPPED = 5, 6, 130
 def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, phone: str | None = None, keep: bool = False) -> int:
     """Start, or go on with, a drill; returns its exit code."""
     place = (report_dir or records.settings.reports / drill).resolve()
-    say = _quiet if as_json else _say
+    say = quiet if as_json else say_line
     try:
         ended = _played(records, drill, place, as_json=as_json, say=say, phone=phone, keep=keep)
     except KeyboardInterrupt:
@@ -36,7 +36,7 @@ def play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None
             click.echo(_stopped(drill), err=True)
             _leave(EXIT_STOPPED)
         ended = _never_began(records, drill)
-    _conclude(records, drill, ended, place, say)
+    _leave(conclude(records, drill, ended, place, say))
 
 
 def _never_began(records: Records, drill: str) -> Fact:
@@ -76,7 +76,8 @@ def _stands(records: Records, drill: str) -> Fact | None:
     return turns[-1] if turns and turns[-1].kind is not Kind.OPERATOR_DECIDED else None
 
 
-def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> NoReturn:
+def conclude(records: Records, drill: str, ended: Fact, place: Path, say: Callable[[str], None]) -> int:
+    """Write the report of a drill that has ended or holds, say how it went; returns the exit code."""
     from drill.views.costs import cost_line
 
     report, unwritten = _published(records, drill, place)
@@ -90,7 +91,7 @@ def _conclude(records: Records, drill: str, ended: Fact, place: Path, say: Calla
     say(f"report: {place / 'index.html'}" if unwritten is None else f"no report: `drill report {drill} -o PATH` renders it elsewhere")
     for label in filter(None, (cost_line(report), report.summary)):
         say(label.en)
-    _leave(_exit_code(ended, written=unwritten is None))
+    return _exit_code(ended, written=unwritten is None)
 
 
 def _published(records: Records, drill: str, place: Path) -> tuple[Report, DrillError | None]:
@@ -135,10 +136,10 @@ class _Trouble:
         self.text = self._session.failure()
         return not self.text
 
-
     def told(self) -> str:
         """What to say of it: the record's own trouble, with its remedy, or that the engine failed."""
         return self.text if self.text.startswith("[J") else f"[D901] the engine gave the drill up: {self.text}"
+
 
 @contextmanager
 def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterator[Callable[[Session], None]]:
@@ -171,12 +172,13 @@ def _signals(records: Records, drill: str, say: Callable[[str], None]) -> Iterat
             signal.signal(number, earlier)
 
 
-def _say(text: str) -> None:
+def say_line(text: str) -> None:
+    """A line for people at the terminal; a reader that left early must not stop a drill."""
     try:
         click.echo(text)
     except BrokenPipeError:
         mute(sys.stdout)
 
 
-def _quiet(_text: str) -> None:
-    return
+def quiet(_text: str) -> None:
+    """Say nothing: a machine reads the output."""

@@ -199,17 +199,24 @@ def _open(drill: str | None, *, untold_too: bool = False) -> tuple[Records, str]
 
 def _play(records: Records, drill: str, *, as_json: bool, report_dir: Path | None, keep: bool = False) -> int:
     """Play the drill here, or follow the engine that plays it already."""
-    from drill.cli.follow import follow_drill, leave_to_servers
-    from drill.cli.play import EXIT_HELD, play
+    from drill.cli.follow import follow_drill
+    from drill.cli.leave import gone_on, leave_to_servers, stopping
+    from drill.cli.play import EXIT_HELD, play, quiet
     from drill.wiring.locks import engine_holder
     from drill.wiring.serving import is_played_elsewhere
 
     if is_played_elsewhere(records, drill):
-        return leave_to_servers(records, drill, as_json=as_json, follow=True)
+        if keep:
+            click.echo("note: another engine plays this drill; what becomes of its sandbox is up to that one, not to --keep", err=True)
+        return leave_to_servers(records, drill, as_json=as_json, report_dir=report_dir)
     holder = engine_holder(records.settings)
     if holder is None or holder.drill != drill:
         return play(records, drill, as_json=as_json, report_dir=report_dir, keep=keep)
-    ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=lambda: engine_holder(records.settings) is not None)
+    try:
+        with stopping(records, drill, quiet, ours=False):
+            ended = follow_drill(records, drill, as_json=as_json, out=sys.stdout, alive=lambda: engine_holder(records.settings) is not None)
+    except KeyboardInterrupt:
+        return gone_on(records, drill)
     if ended is None:
         raise UsageError(f"the engine of {drill} (pid {holder.pid}) is gone.", code="U021", fix=f"`drill resume {drill}` goes on.")
     return EXIT_HELD if ended.kind is Kind.DRILL_HELD else int(ended.data["exit_code"])

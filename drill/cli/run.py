@@ -66,7 +66,7 @@ def _path(value: object) -> Path | None:
 
 
 def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[str, object]) -> int:
-    from drill.cli.follow import leave_to_servers
+    from drill.cli.leave import leave_to_servers, refuse_what_servers_cannot
     from drill.cli.look import open_records
     from drill.cli.person import user_name
     from drill.cli.play import play
@@ -91,15 +91,18 @@ def _run(scenario: Path, drill_id: str | None, *, as_json: bool, options: dict[s
     refuse_unrehearsed(records.settings, scenario, _texts(options["overrides"]))
     drill = records.new_id(plan.scenario, drill_id)
     served = is_served(records)
-    if not served and not options["queue"]:
+    phone, queue = "manual" if options["manual"] else str(options["phone"]), bool(options["queue"])
+    report_dir, keep = _path(options["report_dir"]), bool(options["keep"])
+    if served or queue:
+        refuse_what_servers_cannot(keep=keep, report=report_dir is not None, queue=queue, phone=phone)
+    else:
         refuse_if_held(records.settings)
     SiteLease(records, drill, plan).refuse_if_taken()
-    phone = "manual" if options["manual"] else str(options["phone"])
     played = plan.mode is Mode.SANDBOX and phone in {"auto", "once"}
     plan_drill(records, drill, plan, started_by=user, auto_answered=played, starter=starter)
-    if served or options["queue"]:
-        return leave_to_servers(records, drill, as_json=as_json, follow=not options["queue"])
-    return play(records, drill, as_json=as_json, report_dir=_path(options["report_dir"]), phone=phone, keep=bool(options["keep"]))
+    if served or queue:
+        return leave_to_servers(records, drill, as_json=as_json, follow=not queue, report_dir=report_dir, ours=True)
+    return play(records, drill, as_json=as_json, report_dir=report_dir, phone=phone, keep=keep)
 
 
 def _allow_live(plan: Plan, *, live: bool, confirm: object) -> None:

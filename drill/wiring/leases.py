@@ -95,12 +95,15 @@ class SiteLease:
     def _refusal(self, row: Lease) -> PreflightFailed:
         host, pid, _ = (*row.holder.split(":"), "?", "?", "?")[:3]
         progress = self._records.progress(row.drill)
-        if progress.held:
+        if progress.outcome:
+            what = f"has ended and is being cleared away (host {host}, pid {pid})"
+            fix = f"Try again in some seconds; `drill status {row.drill}` says when nobody has it any more."
+        elif progress.held:
             what, fix = "is on hold on this site", f"Choose: {told_ways(ways_on(progress, row.drill))}."
         else:
             what = f"is running on this site (host {host}, pid {pid})"
             fix = f"Wait for it, look with `drill status {row.drill}`, or stop it with `drill abort {row.drill}`."
-        ends = " `drill sandbox down` ends it with its sandbox." if row.site.startswith("sandbox/") and progress.held else ""
+        ends = " `drill sandbox down` ends it with its sandbox." if row.site.startswith("sandbox/") and progress.state == "held" else ""
         return PreflightFailed(f"the drill {row.drill} {what}: {row.site}.", code="F051", fix=fix + ends)
 
 

@@ -47,6 +47,17 @@ def is_played_elsewhere(records: Records, drill: str) -> bool:
     return f"cli:{drill}" in {row.executor for row in living(records)}
 
 
+def is_cleared(records: Records, drill: str) -> bool:
+    """Whether the engine that ended a drill has cleared up behind it: its ground, its sites, and the report of the whole record."""
+    from drill.engine.durable import DrillQueue
+
+    queue = DrillQueue(database_engine(records.settings.database_url), to_look=True)
+    try:
+        return not queue.owner(drill)
+    finally:
+        queue.close()
+
+
 def enqueue(records: Records, drill: str) -> None:
     """Queue a planned drill for the servers; one that is queued or played already is left as it is."""
     from drill.engine.durable import DrillQueue
@@ -98,10 +109,12 @@ def serve(
     run (F025 to F028).
     JournalBroken: the database is not there (J023).
     """
+    from drill.wiring.rooms import writable
     from drill.wiring.schedules import Clerk
     from drill.wiring.workers import Worker
 
     settings = _settings(name)
+    writable(settings.home, "DRILL_HOME")
     records, journal = _records(settings, say)
     asked = threading.Event()
     hurry = threading.Event()
@@ -109,12 +122,10 @@ def serve(
         signal.signal(number, lambda _number, _frame: (hurry if asked.is_set() else asked).set())
     with _alone(settings):
         for drill, version in stranded(records).items():
-    from drill.wiring.rooms import writable
             say(f"{drill} waits for an engine of version {version}: run that release, or end it with `drill abort` there")
         listener = _listener(records, web, say) if web else None
         worker = Worker(records, journal, say=say)
         clerk = Clerk(records, entries, allow_live=allow_live, server=worker.executor, say=say)
-    writable(settings.home, "DRILL_HOME")
         worker.start()
         clerk.start()
         while not asked.wait(1.0):

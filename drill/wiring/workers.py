@@ -20,7 +20,7 @@ from drill.adapters.terraform_orphans import forget_runs
 from drill.engine.crew import DrillCrew
 from drill.engine.durable import DurableEngine
 from drill.engine.keeper import Duties
-from drill.model.errors import JournalBroken, PreflightFailed
+from drill.model.errors import DrillError, JournalBroken, PreflightFailed
 from drill.model.events import Kind
 from drill.model.plan import Plan
 from drill.model.progress import Progress
@@ -140,8 +140,17 @@ class Worker:
             manned.hush()
             manned.stop_measuring()
         manned.close(keep_ground=not outcome)
+        if outcome:
+            self._publish(drill)
         self._closing.discard(drill)
         self._say(f"{drill}: {outcome or 'let go'}")
+
+    def _publish(self, drill: str) -> None:
+        """Write the report once more: the receipts of the last texts have come since."""
+        try:
+            self._records.publish(drill, self._records.settings.reports / drill)
+        except DrillError as error:
+            self._say(f"{drill}: {error}")
 
     # ------------------------------------------------------------ for the keeper
 

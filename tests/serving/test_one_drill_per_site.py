@@ -112,3 +112,14 @@ def test_a_site_is_free_again_when_its_drill_has_ended(records: Records) -> None
     assert holders(records) == set()
     SiteLease(records, "second", PLAN).take()
     assert holders(records) == {"second"}
+
+
+def test_a_drill_that_has_ended_is_in_the_way_only_while_it_is_cleared_away_and_is_not_called_running(records: Records) -> None:
+    SiteLease(records, "first", PLAN).take()
+    records.recorder("first").say(Kind.DRILL_FINISHED, "finished", outcome="refused", exit_code=3, left=[], reason="x")
+
+    with pytest.raises(PreflightFailed, match="first has ended and is being cleared away") as raised:
+        SiteLease(records, "second", PLAN).refuse_if_taken()
+
+    assert (raised.value.code, "Try again in some seconds" in raised.value.fix) == ("F051", True)
+    assert "drill abort" not in raised.value.fix
