@@ -131,7 +131,15 @@ def status(drill: str | None, *, as_json: bool) -> None:
         click.echo(f"  on hold: {', '.join(row['ways'])}")
 
 
+def _stop_goes_on(row: dict[str, Any]) -> str:
+    return (
+        "its engine carries it out" if row.get("engine") or row.get("taken_by") else "whatever engine goes on with it carries it out first"
+    )
+
+
 def _seen_and_left(row: dict[str, Any]) -> Iterator[str]:
+    if row.get("abort") and row["state"] in {"planned", "running"}:
+        yield f"stop asked for ({row['abort']}): {_stop_goes_on(row)}"
     for point in row.get("vantage_points", ()):
         heard = f"last sample at {point['last_sample_at'][11:19]} UTC" if point["last_sample_at"] else "no sample lately"
         yield f"vantage point {point['id']}: {heard}"

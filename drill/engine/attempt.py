@@ -80,6 +80,9 @@ class StepAttempt:
                 if match(fact):
                     return fact
             self._recorder.clock.sleep(_WAIT_POLL_S)
+        reason = self._recorder.look(lambda progress: progress.abort, fresh=False)
+        if reason and self.remaining_s() > 0 and self.stopping():
+            raise Retryable(f"interrupted while it waited for {kind}: the drill is stopped ({reason}).", code="A190")
         raise Retryable(f"no {kind} was seen before this try ended.", code="A190", fix="See whether its witness (observer, detector) runs.")
 
 

@@ -239,10 +239,20 @@ class DrillQueue:
                 return str(row.executor_id)
         return ""
 
+    def forget(self, drill: str) -> None:
+        """Let no engine take the drill any more: it has ended without one, and nothing of it is left to do."""
+        if self._has_rows():
+            for row in self._client.list_workflows(workflow_id_prefix=drill, status=_UNFINISHED, load_input=False, load_output=False):
+                if str(row.workflow_id).partition("~")[0] == drill:
+                    self._client.cancel_workflow(row.workflow_id)
+
+    def _has_rows(self) -> bool:
+        schema = "dbos" if self._database.dialect.name == "postgresql" else None
+        return sa.inspect(self._database).has_table("workflow_status", schema=schema)
+
     def stranded(self) -> dict[str, str]:
         """Unfinished drills that no engine of this version can go on with, and the engine version each one needs."""
-        schema = "dbos" if self._database.dialect.name == "postgresql" else None
-        if not sa.inspect(self._database).has_table("workflow_status", schema=schema):
+        if not self._has_rows():
             return {}
         rows = self._client.list_workflows(status=_UNFINISHED, name=_WORKFLOW, load_input=False, load_output=False)
         return {row.workflow_id.partition("~")[0]: str(row.app_version) for row in rows if row.app_version != APPLICATION_VERSION}

@@ -109,15 +109,12 @@ def serve(
     run (F025 to F028).
     JournalBroken: the database is not there (J023).
     """
-    from drill.wiring.rooms import writable
     from drill.wiring.schedules import Clerk
     from drill.wiring.workers import Worker
 
     settings = _settings(name)
-    writable(settings.home, "DRILL_HOME")
     records, journal = _records(settings, say)
-    asked = threading.Event()
-    hurry = threading.Event()
+    asked, hurry = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: (hurry if asked.is_set() else asked).set())
     with _alone(settings):
@@ -161,7 +158,10 @@ def _settings(name: str | None) -> Settings:
 
 
 def _records(settings: Settings, say: Callable[[str], None]) -> tuple[Records, SqlJournal]:
-    """The records, as soon as the database is there."""
+    """The records, as soon as the database is there. Raises: PreflightFailed: DRILL_HOME cannot be written (F080)."""
+    from drill.wiring.rooms import writable
+
+    writable(settings.home, "DRILL_HOME")
     until_s, told = time.monotonic() + _PATIENCE_S, False
     while True:
         try:

@@ -70,6 +70,8 @@ def take_down_with_drills(settings: Settings, *, force: bool, say: Callable[[str
     for row in standing:
         if row.lease is None or not _ended_by_itself(records, row.drill, patience_s):
             _end(records, row.drill)
+        if row.lease is None:
+            _forget(records, row.drill)
     return [row.drill for row in standing]
 
 
@@ -124,3 +126,14 @@ def _end(records: Records, drill: str) -> None:
             recorder.draft(Kind.DRILL_FINISHED, "finished", by="person:operator", **ended),
         ]
     )
+
+
+def _forget(records: Records, drill: str) -> None:
+    """No server may find a dead engine's drill here: there is nothing to go on with, not even people to text."""
+    from drill.engine.durable import DrillQueue
+
+    queue = DrillQueue(records.database, to_look=True)
+    try:
+        queue.forget(drill)
+    finally:
+        queue.close()

@@ -102,10 +102,13 @@ class Worker:
             time.sleep(1.0)  # another worker begins it
         self._await_the_end_if_ending()
         try:
-            began = Progress().apply(trusted_facts(self._records, drill)).started
+            progress = Progress().apply(trusted_facts(self._records, drill))
         except JournalBroken as error:  # left as it is, for a person to look at; `drill resume` gives it another life when it is mended
             self._say(f"{drill}: {error}")
             raise
+        if progress.outcome and progress.ground_gone:
+            return None
+        began = progress.started
         try:
             manned = man(
                 self._records,

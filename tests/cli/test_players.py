@@ -119,3 +119,14 @@ def test_a_watcher_of_a_drill_that_a_server_plays_is_told_nothing(home: Path, ca
     say_when_nobody_plays(records, "half")
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("served", "words"), [(True, "its engine carries it out"), (False, "the engine that goes on with it")])
+def test_a_stop_that_is_asked_for_and_not_carried_out_yet_is_told(home: Path, drill: Drill, *, served: bool, words: str) -> None:
+    records = half(home)
+    if served:
+        serve(records)
+    assert "stop asked for" not in drill("status", "half").out
+    records.recorder("half").say(Kind.ABORT_REQUESTED, "abort/1", by="person:operator", reason="SIGINT", channel="signal")
+
+    assert f"stop asked for (SIGINT): {words}" in drill("status", "half").out

@@ -121,6 +121,18 @@ def test_a_fact_that_does_not_come_in_time_fails_the_try(within_s: float | None,
     assert drill.clock.mono_s() == pytest.approx(ends_s, abs=0.1)
 
 
+def test_a_try_that_is_stopped_while_it_waits_for_a_fact_says_so_and_blames_no_witness() -> None:
+    drill = stage(timeout_s=30.0)
+    drill.step.script[STEP] = [lambda attempt, _: attempt.wait_for(Kind.OUTAGE_DETECTED, lambda _fact: True).data]
+    drill.clock.after(2.0, lambda: drill.recorder.say(Kind.ABORT_REQUESTED, "abort/1", reason="SIGINT", channel="signal") and None)
+
+    drill.run(STEP)
+
+    (failed,) = drill.facts(Kind.STEP_FAILED)
+    assert "interrupted while it waited for OutageDetected: the drill is stopped (SIGINT)" in failed.data["error"]
+    assert "witness" not in str(failed.data)
+
+
 def test_what_a_step_said_in_these_words_is_told_to_its_later_tries_and_to_no_other_step() -> None:
     drill = stage(retries=1)
     heard: list[list[int]] = []

@@ -83,3 +83,26 @@ def test_a_drill_of_another_engine_version_is_named_with_that_version(database: 
     change(database, "application_version", "drill-engine-0")
 
     assert queue.stranded() == {"d": "drill-engine-0"}
+
+
+@pytest.mark.parametrize("state", ["ENQUEUED", "PENDING"])
+def test_a_drill_that_is_forgotten_is_up_for_nobodys_claim_and_its_namesakes_stay(
+    database: sa.Engine, queue: DrillQueue, state: str
+) -> None:
+    for drill in ("d", "d-2"):
+        queue.put(drill, PLAN)
+    change(database, "status", state)
+
+    queue.forget("d")
+
+    assert {name: found for name, found, _, _ in rows(database)} == {"d": "CANCELLED", "d-2": state}
+    assert queue.owner("d") == ""
+
+
+def test_in_a_database_without_a_queue_there_is_nothing_to_forget(database: sa.Engine) -> None:
+    looking = DrillQueue(database, to_look=True)
+
+    looking.forget("d")
+
+    looking.close()
+    assert not sa.inspect(database).has_table("workflow_status")

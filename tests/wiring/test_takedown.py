@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from drill.adapters.leases_sql import SqlLeases
 from drill.model.errors import JournalBroken, PreflightFailed
@@ -65,6 +66,28 @@ def test_a_drill_on_hold_and_one_whose_engine_is_gone_end_as_aborted(records: Re
         assert "ground is gone" in ending(records, drill)["reason"]
         assert records.progress(drill).state == "aborted"
         assert told(records, drill)  # a resume has nobody to text: the carrier went with the sandbox
+
+
+@pytest.mark.parametrize(("holder", "left"), [("", ""), (DEAD, ""), (this_process(), "cli:friday")])
+def test_no_server_claims_a_drill_that_ended_with_its_ground_unless_an_engine_still_has_it(
+    records: Records, holder: str, left: str
+) -> None:
+    from drill.engine.durable import DrillQueue
+
+    manned(records, "friday", holder=holder)
+    queue = DrillQueue(records.database)
+    queue.put("friday", PLAN)
+    table = sa.table("workflow_status", sa.column("status"), sa.column("executor_id"))
+    with records.database.begin() as connection:
+        connection.execute(table.update().values(status="PENDING", executor_id="cli:friday"))
+    if holder == DEAD:
+        with records.database.begin() as connection:
+            connection.execute(sa.text("update site_lease set beat = 0"))
+
+    assert down(records, force=True) == ["friday"]
+
+    assert queue.owner("friday") == left
+    queue.close()
 
 
 def test_under_a_live_engine_the_sandbox_stays_and_the_refusal_says_what_to_do(records: Records) -> None:
