@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,9 @@ from drill.model.vantage_wire import Batch
 MOST_BYTES: Final = 64 * 2**20
 """About a day of one probe ten times a second; beyond it the oldest goes, which the report shows as a gap."""
 
+_FULL: Final = "the spool was full"
+_UNREADABLE: Final = "they could not be read"
+
 
 class Spool:
     """The spool of one agent. Raises: UsageError: the folder cannot be used (U053), or another agent uses it (U052)."""
@@ -22,7 +26,7 @@ class Spool:
         self._folder = folder
         self._most_bytes = most_bytes
         self._first: tuple[Path, Batch] | None = None
-        self.dropped = 0
+        self.lost: Counter[str] = Counter()
         """How many batches went because there were too many, or could not be read."""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -64,7 +68,7 @@ class Spool:
         self._paths.append(path)
         self._bytes += len(content)
         while self._bytes > self._most_bytes and len(self._paths) > 1:
-            self.dropped += 1
+            self.lost[_FULL] += 1
             self._forget(self._paths[0])
         return True
 
@@ -77,7 +81,7 @@ class Spool:
             try:
                 batch = Batch.model_validate_json(path.read_bytes())
             except (OSError, ValueError):  # cut short by a full disk, or by hand: it says nothing any more
-                self.dropped += 1
+                self.lost[_UNREADABLE] += 1
                 self._forget(path)
                 continue
             self._first = (path, batch)
@@ -89,10 +93,13 @@ class Spool:
         if self._paths:
             self._forget(self._paths[0])
 
-    def drop_drill(self, drill: str) -> None:
+    def drop_drill(self, drill: str) -> int:
         """Nothing can be added to this drill any more: its batches at the head of the line go; later ones go when it is their turn."""
+        count = 0
         while (batch := self.first()) is not None and batch.drill == drill:
             self.drop_first()
+            count += 1
+        return count
 
     def _forget(self, path: Path) -> None:
         self._paths.remove(path)

@@ -151,9 +151,11 @@ def _words(what: str, fields: dict[str, Any]) -> str:
         return f"sampling {', '.join(fields['probes'])} for {fields['drill']}"
     if what == "over":
         return f"{fields.get('drill', 'the drill')} is over ({_counts(fields)})" if "taken" in fields else "the drill is over"
+    if "written" in fields:
+        return f"ended: {fields['written']} samples written"
     if what == "ended":
         kept = f", {fields['kept']} batches kept for the next time" if fields["kept"] else ""
-        lost = f", {fields['lost']} batches lost: the spool was full" if fields["lost"] else ""
+        lost = f", {fields['lost']} batches lost" if fields["lost"] else ""
         return f"ended: {fields['sent']} samples delivered{kept}{lost}"
     return {
         "nothing": "waiting for a drill",
@@ -162,5 +164,7 @@ def _words(what: str, fields: dict[str, Any]) -> str:
         "back": "the server answers",
         "taken": f"the server left samples out{why}",
         "refused": f"the server refused a batch{why}",
+        "dropped": f"{fields.get('batches')} kept batches are lost{why}",
+        "given up": f"no word about {fields.get('drill')} for an hour: sampling no longer, {fields.get('batches')} batches kept",
         "kept": f"{fields.get('batches')} batches of an earlier run wait to be sent",
     }.get(what, what)

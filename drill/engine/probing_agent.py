@@ -70,7 +70,8 @@ class Agent:
 
     def _counts(self, prober: Prober) -> dict[str, int]:
         counts = {"taken": prober.taken, "failed": prober.failed, "blind": prober.blind}
-        return {**counts, "sent": self._courier.sent, "refused": self._courier.refused, "kept": self._courier.kept}
+        drill = prober.order.drill
+        return {**counts, "sent": self._courier.sent[drill], "refused": self._courier.refused[drill], "kept": self._courier.kept}
 
 
 async def wait(ended: asyncio.Event, seconds: float) -> None:

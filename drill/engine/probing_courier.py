@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Final, Protocol
 
 from drill.model.vantage_wire import MOST_SAMPLES, Batch, Compared, Said, Sampled, WorkOrder
 
 MOST_IN_MEMORY: Final = 50_000
+WORD_WITHIN_S: Final = 3600.0
+"""An order that no server has said a word about for so long is none any more: its drill may have been abandoned."""
 _SENDING_S: Final = 3.0
 """A turn that has much to send ends all the same, so that the agent hears whether it is to go on."""
 Tell = Callable[[str, dict[str, Any]], None]
@@ -44,26 +46,35 @@ class Parcels(Protocol):
     def drop_first(self) -> None:
         """The oldest has arrived, or never will."""
 
-    def drop_drill(self, drill: str) -> None:
-        """The drill has ended: nothing can be added to it any more."""
+    def drop_drill(self, drill: str) -> int:
+        """The drill has ended: nothing can be added to it any more. Returns how many batches went."""
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """How many batches are lost so far, by why."""
 
     def count(self) -> int:
         """How many wait."""
 
 
 class Courier:
-    """`turn` blocks and has a thread of its own; `put` may be called from any."""
+    """`turn` blocks and has a thread of its own; `put` may be called from any. `now_s` is a monotonic clock."""
 
-    def __init__(self, link: Link, parcels: Parcels, tell: Tell) -> None:
+    def __init__(self, link: Link, parcels: Parcels, tell: Tell, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._link = link
         self._parcels = parcels
         self._tell = tell
         self._waiting: deque[tuple[str, Sampled]] = deque(maxlen=MOST_IN_MEMORY)
         self._lock = threading.Lock()
         self._mood = ""
+        self._now_s = now_s
+        self._word_s = now_s()
+        self._lost: Mapping[str, int] = {}
         self.order: WorkOrder | None = None
-        self.sent = 0
-        self.refused = 0
+        self.sent: Counter[str] = Counter()
+        """How many samples have arrived, by drill."""
+        self.refused: Counter[str] = Counter()
+        """How many the server did not want, by drill."""
 
     @property
     def kept(self) -> int:
@@ -77,6 +88,14 @@ class Courier:
 
     def turn(self) -> WorkOrder | None:
         """Send what waits, else ask what is to be done; returns the order in force."""
+        self._turn()
+        self._tell_lost()
+        if self.order is not None and self._now_s() - self._word_s > WORD_WITHIN_S:
+            self._tell("given up", {"drill": self.order.drill, "batches": self.kept})
+            self.order = None
+        return self.order
+
+    def _turn(self) -> None:
         fresh = self._batches()
         if self._parcels.first() is not None:  # what is older goes first
             fresh = [batch for batch in fresh if not self._parcels.put(batch)]
@@ -84,13 +103,12 @@ class Courier:
             self._hear(said := self._link.ask())
             if said.outcome in {"order", "nothing"}:
                 self.order = said.order
-            return self.order
+            return
         reached = self._send_kept()
         for batch in fresh:
             reached = reached and self._settled(batch)
             if not reached and not self._parcels.put(batch):
                 self._give_back(batch)
-        return self.order
 
     def settle(self) -> None:
         """The last turn: what cannot be sent now is kept on disk for the next agent."""
@@ -98,6 +116,14 @@ class Courier:
             if not self._parcels.put(batch):
                 self._settled(batch)
         self._send_kept()
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """Say which batches are lost since the last turn."""
+        before, self._lost = self._lost, dict(self._parcels.lost)
+        for why, count in self._lost.items():
+            if count > before.get(why, 0):
+                self._tell("dropped", {"batches": count - before.get(why, 0), "why": why})
 
     def _batches(self) -> list[Batch]:
         with self._lock:
@@ -135,18 +161,21 @@ class Courier:
         said = self._link.send(batch)
         self._hear(said)
         if said.outcome == "taken":
-            self.sent += len(batch.samples) - said.refused
-            self.refused += said.refused
+            self.sent[batch.drill] += len(batch.samples) - said.refused
+            self.refused[batch.drill] += said.refused
         elif said.outcome == "refused":
-            self.refused += len(batch.samples)
+            self.refused[batch.drill] += len(batch.samples)
         elif said.outcome == "over":
-            self._parcels.drop_drill(batch.drill)
+            if dropped := self._parcels.drop_drill(batch.drill):
+                self._tell("dropped", {"batches": dropped, "why": f"{batch.drill} is over"})
             if self.order is not None and self.order.drill == batch.drill:
                 self.order = None
         return said.outcome in {"taken", "over", "refused"}
 
     def _hear(self, said: Said) -> None:
         """Tell what is new: that the server is away once, that it is back once, and everything it did not want."""
+        if said.outcome not in {"away", "unknown"}:
+            self._word_s = self._now_s()
         mood = said.outcome if said.outcome in {"away", "unknown", "nothing"} else "well"
         if mood == "well" and said.why:
             self._tell(said.outcome, {"why": said.why})

@@ -64,7 +64,7 @@ def probe_over_http(post: Post, server: Server, *, scenario: Path | None, tell: 
         courier = Courier(link, parcels, tell)
         agent = Agent(courier, link, clock=clock, probes_of=lambda order: _probes_of(order, post.resolver), tell=tell)
         asyncio.run(_until_ended(post.for_s, lambda ended: agent.run(ended, once=post.once)))
-        tell("ended", {"sent": courier.sent, "kept": courier.kept, "lost": parcels.dropped})
+        tell("ended", {"sent": courier.sent.total(), "kept": courier.kept, "lost": parcels.lost.total()})
     finally:
         link.close()
         parcels.close()
@@ -89,7 +89,7 @@ def probe_to_file(post: Post, path: Path, *, scenario: Path, sets: tuple[str, ..
         raise UsageError(f"the file {path} takes no more: {error.strerror}.", code="U055", fix=fix) from error
     finally:
         file.close()
-    tell("ended", {"sent": prober.taken, "kept": 0, "lost": 0})
+    tell("ended", {"written": prober.taken})
 
 
 async def _write(ended: asyncio.Event, prober: Prober, waiting: list[Sampled], file: SampleFile, tell: Tell) -> None:

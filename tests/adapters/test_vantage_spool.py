@@ -41,7 +41,7 @@ def test_when_it_is_full_the_oldest_goes_and_is_counted(tmp_path: Path) -> None:
 
     first = spool.first()
     assert first is not None
-    assert (first.samples[0].k, spool.count(), spool.dropped) == (3, 3, 2)
+    assert (first.samples[0].k, spool.count(), spool.lost) == (3, 3, {"the spool was full": 2})
 
 
 def test_a_file_that_cannot_be_read_is_passed_over_and_counted(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_counted(tmp_path: Path) -
     then = Spool(tmp_path)
 
     assert then.first() == batch(2)
-    assert then.dropped == 1
+    assert then.lost == {"they could not be read": 1}
 
 
 def test_a_disk_that_takes_nothing_is_said_and_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_samples_arrive_in_their_order_and_none_twice_when_the_server_was_away(s
         courier.turn()
 
     assert link.numbers() == list(range(60))
-    assert (courier.sent, spool.count()) == (60, 0)
+    assert (courier.sent, spool.count()) == ({"d": 60}, 0)
     assert told.words() == ["away", "back"]
 
 
@@ -165,6 +165,58 @@ def test_a_drill_that_is_over_takes_what_waits_for_it_along_and_nothing_else(spo
 
     assert [batch.drill for batch in link.batches] == ["new"]
     assert spool.count() == 0
+
+
+def test_what_is_thrown_away_is_said_with_why(tmp_path: Path) -> None:
+    link, told = CutLink(), Told()
+    link.away = True
+    spool = Spool(tmp_path / "spool")
+    courier = Courier(link, spool, told)
+    for k in range(3):
+        courier.put("old", sampled(k))
+        courier.turn()
+    spool.close()
+    min((tmp_path / "spool").glob("*.json")).write_bytes(b"\x00\xff")
+    link.away, link.over = False, {"old"}
+
+    Courier(link, Spool(tmp_path / "spool"), told).turn()
+
+    assert [fields for what, fields in told.rows if what == "dropped"] == [
+        {"batches": 2, "why": "old is over"},
+        {"batches": 1, "why": "they could not be read"},
+    ]
+
+
+@pytest.mark.parametrize("answer", ["away", "unknown"])
+def test_an_order_that_no_server_has_spoken_of_for_an_hour_is_none_any_more_and_what_waits_is_kept(spool: Spool, answer: str) -> None:
+    link, told, now_s = CutLink(), Told(), [0.0]
+    courier = Courier(link, spool, told, now_s=lambda: now_s[0])
+    link.order = order_for("d")
+    courier.turn()
+    link.away, link.away_as = True, answer
+
+    orders = []
+    for now_s[0] in (1.0, 3599.0, 3601.0, 3602.0):
+        courier.put("d", sampled(int(now_s[0])))
+        orders.append(courier.turn())
+    waiting = spool.count()
+    link.away = False
+    courier.turn()
+
+    assert (orders, courier.turn()) == ([link.order, link.order, None, None], link.order)
+    assert (waiting, link.numbers()) == (4, [1, 3599, 3601, 3602])
+    assert "given up" in told.words()
+
+
+def test_what_has_arrived_is_counted_for_each_drill_by_itself(spool: Spool) -> None:
+    link = CutLink()
+    courier = Courier(link, spool, Told())
+    for drill, count in (("a", 3), ("b", 2)):
+        for k in range(count):
+            courier.put(drill, sampled(k))
+        courier.turn()
+
+    assert courier.sent == {"a": 3, "b": 2}
 
 
 def test_while_nothing_is_sampled_it_asks_what_there_is_to_do(spool: Spool) -> None:

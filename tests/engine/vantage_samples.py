@@ -60,6 +60,7 @@ class CutLink:
 
     def __init__(self) -> None:
         self.away = False
+        self.away_as: Any = "away"
         self.over: set[str] = set()
         self.order: WorkOrder | None = None
         self.batches: list[Batch] = []
@@ -68,13 +69,13 @@ class CutLink:
 
     def ask(self) -> Said:
         if self.away:
-            return Said("away", why="refused")
+            return Said(self.away_as, why="refused")
         return Said("order", self.order) if self.order and self.order.drill not in self.over else Said("nothing")
 
     def send(self, batch: Batch) -> Said:
         self.tries += 1
         if self.away:
-            return Said("away", why="refused")
+            return Said(self.away_as, why="refused")
         if batch.drill in self.over:
             return Said("over")
         self.batches.append(batch)
