@@ -132,9 +132,8 @@ def status(drill: str | None, *, as_json: bool) -> None:
 
 
 def _stop_goes_on(row: dict[str, Any]) -> str:
-    return (
-        "its engine carries it out" if row.get("engine") or row.get("taken_by") else "whatever engine goes on with it carries it out first"
-    )
+    has_one = row.get("engine") or row.get("taken_by")
+    return "its engine carries it out" if has_one else "the engine that goes on with it carries it out first"
 
 
 def _seen_and_left(row: dict[str, Any]) -> Iterator[str]:
