@@ -8,7 +8,7 @@ from typing import Any
 from drill.sandbox.alidns_http import Actions, AlidnsServer
 from drill.sandbox.balancers import BalancersApi
 from drill.sandbox.ecs_api import EcsApi
-from drill.sandbox.ecs_doors import RdsApi, SlbApi
+from drill.sandbox.ecs_doors import Balancer, RdsApi, SlbApi
 from drill.sandbox.layout import REGIONS
 from drill.sandbox.polardb_lists import PolarDbListsApi
 from drill.sandbox.tag_api import TagApi
@@ -24,7 +24,12 @@ class AliyunPrimary(Primary):
 
     provider = "aliyun"
     region = "cn-hangzhou"
-    cuts_by = frozenset({"CreateSecurityGroup", "ModifyInstanceAttribute", "DeleteSecurityGroup"})
+    cuts_by = frozenset(
+        {
+            *("CreateSecurityGroup", "ModifyInstanceAttribute", "DeleteSecurityGroup"),
+            *("StopLoadBalancerListener", "StartLoadBalancerListener", "StopListener", "StartListener"),
+        }
+    )
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox)
@@ -33,8 +38,11 @@ class AliyunPrimary(Primary):
         for address in REGIONS["a"]:
             self.api.add_machine("vpc-hangzhou", [group], OPT_IN, address=address)
         self._database = self.api.add_machine("vpc-hangzhou", [group], {**OPT_IN, "drill-role": "database"}, address="127.0.0.1")
+        self._slb, self._alb = SlbApi(), BalancersApi("alb")
+        self._slb.balancers["lb-shop"] = Balancer("lb-shop", dict(OPT_IN), {("http", 80): "running"})
+        self._alb.add("alb-shop", OPT_IN, ("HTTPS", 443, "Running"))
         self.began = self.state()
-        doors: list[Actions] = [SlbApi(), BalancersApi("alb"), BalancersApi("nlb"), RdsApi(), PolarDbListsApi(), TagApi(self.region)]
+        doors: list[Actions] = [self._slb, self._alb, BalancersApi("nlb"), RdsApi(), PolarDbListsApi(), TagApi(self.region)]
         self._server = AlidnsServer([self.api, *doors], {KEY: SECRET})
         self._server.start()
 
@@ -52,7 +60,8 @@ class AliyunPrimary(Primary):
         return any(self.api.isolated(machine) for machine in self.api.machines)
 
     def state(self) -> Any:
-        return self.api.state()
+        doors = {row.id: dict(row.listeners) for row in self._slb.balancers.values()}
+        return {**self.api.state(), "doors": {**doors, **self._alb.statuses()}}
 
     def follow(self) -> None:
         """The emulator tells of every change by itself."""

@@ -21,17 +21,24 @@ class AwsPrimary(Primary):
 
     provider = "aws"
     region = "ap-southeast-1"
-    cuts_by = frozenset({"CreateNetworkAcl", "ReplaceNetworkAclAssociation", "DeleteNetworkAcl"})
+    cuts_by = frozenset(
+        {
+            *("CreateNetworkAcl", "ReplaceNetworkAclAssociation", "DeleteNetworkAcl"),
+            *("CreateSecurityGroup", "SetSecurityGroups", "DeleteSecurityGroup"),
+        }
+    )
 
     def __init__(self, sandbox: Sandbox, account: AwsAccount) -> None:
         super().__init__(sandbox)
         self._account = account
-        self._ec2 = account.client("ec2", self.region)
+        self._ec2, self._elb = account.client("ec2", self.region), account.client("elbv2", self.region)
         self._vpc = self._ec2.create_vpc(CidrBlock="127.0.0.0/16")["Vpc"]["VpcId"]
-        self._subnets = [self._subnet("127.0.0.0/24"), self._subnet("127.0.1.0/24")]
+        self._subnets = [self._subnet("127.0.0.0/24", "a"), self._subnet("127.0.1.0/24", "b")]
         self._database = self._machine(self._subnets[0], {"drill-role": "database"}, "127.0.0.10")
         for address in REGIONS["a"]:
             self._machine(self._subnets[1], {"role": "app"}, address)
+        group = self._ec2.create_security_group(GroupName="shop", Description="shop", VpcId=self._vpc)["GroupId"]
+        self._elb.create_load_balancer(Name="shop", Subnets=self._subnets, SecurityGroups=[group], Tags=tagged(OPT_IN))
         self.began = self.state()
 
     @property
@@ -47,8 +54,9 @@ class AwsPrimary(Primary):
         states = sorted((row["InstanceId"], row["State"]["Name"], sorted(tags_of(row).items())) for row in machines)
         acls = self._ec2.describe_network_acls()["NetworkAcls"]
         ties = {tie["SubnetId"]: acl["NetworkAclId"] for acl in acls for tie in acl["Associations"]}
+        doors = {row["LoadBalancerName"]: row["SecurityGroups"] for row in self._elb.describe_load_balancers()["LoadBalancers"]}
         named = sorted(acl["NetworkAclId"] for acl in acls)
-        return {**self._account.holdings(self.region), "machines": states, "ties": ties, "acls": named}
+        return {**self._account.holdings(self.region), "machines": states, "ties": ties, "acls": named, "doors": doors}
 
     def end(self) -> None:
         """The account is ended by itself."""
@@ -62,9 +70,10 @@ class AwsPrimary(Primary):
             if tie["SubnetId"] in self._subnets
         ]
 
-    def _subnet(self, block: str) -> str:
-        tags = [{"ResourceType": "subnet", "Tags": tagged(OPT_IN)}]
-        return str(self._ec2.create_subnet(VpcId=self._vpc, CidrBlock=block, TagSpecifications=tags)["Subnet"]["SubnetId"])
+    def _subnet(self, block: str, zone: str) -> str:
+        asked = {"VpcId": self._vpc, "CidrBlock": block, "AvailabilityZone": f"{self.region}{zone}"}
+        made = self._ec2.create_subnet(**asked, TagSpecifications=[{"ResourceType": "subnet", "Tags": tagged(OPT_IN)}])
+        return str(made["Subnet"]["SubnetId"])
 
     def _machine(self, subnet: str, tags: Mapping[str, str], address: str) -> str:
         asked: dict[str, Any] = {"ImageId": self._account.image(self.region), "MinCount": 1, "MaxCount": 1}

@@ -17,14 +17,17 @@ _HOP: Final = frozenset({"connection", "transfer-encoding", "content-length"})
 class Recorder:
     """Passes requests on to the emulator at `target`, as they are. `asked` names them in order: `GET /path`, or the action of a POST.
 
-    `after` runs when one was carried out that does not only read, before its caller gets the answer.
+    What does not only read is carried out one after the other, and `after` runs before the next. `answering` hears the name of each that
+    was carried out before its caller gets the answer, and may take its time.
     """
 
     after: Callable[[], None] = staticmethod(lambda: None)
+    answering: Callable[[str], None] = staticmethod(lambda _name: None)
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target).netloc
         self.asked: list[str] = []
+        self._writing = threading.Lock()
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,9 +37,9 @@ class Recorder:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 name = _name(self, body)
                 recorder.asked.append(name)
-                status, headers, answer = recorder.pass_on(self.command, self.path, dict(self.headers), body)
-                if not only_reads(name):
-                    recorder.after()
+                asked = (self.command, self.path, dict(self.headers), body)
+                status, headers, answer = recorder.pass_on(*asked) if only_reads(name) else recorder._write(*asked)
+                recorder.answering(name)
                 self.send_response(status)
                 for name, value in headers:
                     self.send_header(name, value)
@@ -73,6 +76,12 @@ class Recorder:
             return answer.status, kept, answer.read()
         finally:
             connection.close()
+
+    def _write(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        with self._writing:
+            answer = self.pass_on(method, path, headers, body)
+            self.after()
+            return answer
 
     def end(self) -> None:
         """Stop listening."""

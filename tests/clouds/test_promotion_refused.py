@@ -18,17 +18,16 @@ def test_a_standby_that_is_not_fit_any_more_is_not_promoted_and_everything_is_as
     clouds.primary.starts_at_boot = True
     paused: list[str] = []
 
-    def follow_then_pause() -> None:
+    def answering(asked: str) -> None:
         """Somebody looks at the standby's rows, and has its replay wait for that, just when the primary is lost."""
-        clouds.follow()
-        if clouds.primary.isolated and not paused:
-            clouds.sql("b", "select pg_wal_replay_pause()")
+        if not paused and clouds.primary.isolated:
             paused.append("b")
+            clouds.sql("b", "select pg_wal_replay_pause()")
         until_s = time.monotonic() + 60.0
-        while "StopInstances" in clouds.asked and "CreateVpc" not in clouds.asked and time.monotonic() < until_s:
+        while asked == "StopInstances" and "CreateVpc" not in clouds.asked and time.monotonic() < until_s:
             time.sleep(0.05)  # machines take their time to stop: by then the standby is half built
 
-    clouds.account.recorder.after = follow_then_pause
+    clouds.account.recorder.answering = answering
     name = clouds.pair.name
 
     done = clouds.drill("run", clouds.pair.scenario, "--live", "--confirm", name, "--id", "unfit", *clouds.overrides())
