@@ -108,7 +108,7 @@ class DrillCrew:
         )
         self._undoer = Undoer(self._runner)
         self._helm = Helm(self._runner)
-        self._last_look = LastLook(self._runner)
+        self._last_look = LastLook(self._runner, unheard=kit.hooks.unheard)
         self._second_look = SecondLook(self._runner)
         self.notifier = Notifier(kit.recorder, kit.people, kit.messengers, past=kit.past, office=kit.office)
         self._gates = GateKeeper(kit.recorder, self.notifier, checks=self._all_steady, behind=kit.hooks.behind)
@@ -160,15 +160,18 @@ class DrillCrew:
         return self._hands.run(step)
 
     def _stands_watch(self, step: PlannedStep) -> bool:
-        """Whether the dead man stands watch before an outage; without one the drill is aborted: nobody would end it."""
+        """Whether the dead man stands watch before an outage, and all measure; else the drill is aborted."""
         if self._recorder.look(lambda progress: bool(progress.abort) or progress.step(step.id).undo is not None):
             return True  # it does nothing more, or goes on with an outage that is made already
         try:
             self._hooks.await_dead_man()
         except PreflightFailed as error:
-            self._recorder.say(Kind.ABORT_REQUESTED, f"abort/dead-man/{step.id}", reason=str(error), channel="engine", step=step.id)
-            return False
-        return True
+            reason = str(error)
+        else:
+            reason = "; ".join(self._hooks.unheard())
+        if reason:
+            self._recorder.say(Kind.ABORT_REQUESTED, f"abort/dead-man/{step.id}", reason=reason, channel="engine", step=step.id)
+        return not reason
 
     def _tell_asked(self, planned: PlannedStep, number: int) -> None:
         title = self._plan.phase(planned.phase).title

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from drill.engine.attempt import StepRunner, bug
@@ -16,18 +16,20 @@ _DANGEROUS = frozenset({"outage", "fence", "promote"})
 
 
 class LastLook:
-    """Looks once more at the ground of one drill."""
+    """Looks once more at the ground of one drill. `unheard` says of other hosts, whose users count, that they measure nothing now."""
 
-    def __init__(self, runner: StepRunner) -> None:
+    def __init__(self, runner: StepRunner, *, unheard: Callable[[], list[str]] = list) -> None:
         self._runner = runner
+        self._unheard = unheard
         self._plan = runner.plan
 
     def trouble(self) -> list[str]:
         """What has gone wrong since the preflight, a sentence each; empty when the ground is still firm."""
-        with ThreadPoolExecutor(1, thread_name_prefix="last-look") as beside:
-            previews = beside.submit(lambda: list(self._unready()))  # while the probes are asked: people wait for both
+        with ThreadPoolExecutor(2, thread_name_prefix="last-look") as beside:
+            previews = beside.submit(lambda: list(self._unready()))  # while the probes are asked: people wait for all of it
+            unheard = beside.submit(self._unheard)
             sick = [f"{probe} does not answer well" for probe in self._plan.steady_state if not self._healthy(probe)]
-            return [*sick, *previews.result()]
+            return [*sick, *unheard.result(), *previews.result()]
 
     def _healthy(self, probe: str) -> bool:
         return healthy(probe, self._runner.world, good_in_a_row=_GOOD_IN_A_ROW)

@@ -1,22 +1,37 @@
-"""The engine's side of vantage points: tells them what to ask, waits until they do, and at the end for what is still on its way."""
+"""The engine's side of vantage points: tells them what to ask, says when one falls silent, and waits at the end for what is on its way."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from drill.engine.record import Recorder
-from drill.model.errors import PreflightFailed
-from drill.model.events import Fact, Kind
+from drill.model.errors import JournalBroken, PreflightFailed
+from drill.model.events import Fact, Kind, stamp
 from drill.model.plan import Plan
+from drill.model.progress import Progress
+from drill.model.recovery import LARGEST_GAP_MS
 from drill.model.vantage import vantage_of
 from drill.model.vantage_wire import WorkOrder
 
 CHECK: Final = "vantage points"
 READY_WITHIN_S: Final = 20.0
 LATE_WITHIN_S: Final = 5.0
+FRESH_WITHIN_S: Final = 5.0
+"""An agent that lives sends every second; so long it is waited for before the outage."""
+QUIET_S: Final = LARGEST_GAP_MS / 1000 + 1.0
+"""Who is silent for so long may be blind for longer than a measurement bears: samples come up to a second after they were taken."""
+WATCH_EVERY_S: Final = 0.5
 _POLL_S: Final = 0.2
+_BLINK_S: Final = 2.0
+"""Whoever has not looked for so long stood still itself: the silence of others says nothing yet."""
+_MOST_TOLD: Final = 5
+"""So often one point's silence is told."""
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_LOG: Final = logging.getLogger(__name__)
 
 
 def orders_in(fact: Fact) -> Mapping[str, WorkOrder]:
@@ -25,15 +40,28 @@ def orders_in(fact: Fact) -> Mapping[str, WorkOrder]:
     return {name: WorkOrder.model_validate(row) for name, row in written.items()} if isinstance(written, dict) else {}
 
 
-class VantageWatch:
-    """The vantage points of one drill that send their samples over HTTP. Does nothing in a drill that has none."""
+def _past(progress: Progress) -> bool:
+    """Whether nothing is measured any more."""
+    return bool(progress.failback or progress.abort or progress.outcome)
 
-    def __init__(self, recorder: Recorder, plan: Plan) -> None:
+
+class VantageWatch:
+    """The vantage points of one drill that send their samples over HTTP. Does nothing in a drill that has none. Safe for threads.
+
+    `gone` tells that this process has let the drill go: somebody else watches then, or nobody needs to.
+    """
+
+    def __init__(self, recorder: Recorder, plan: Plan, *, gone: Callable[[], bool] = lambda: False) -> None:
         self._recorder = recorder
         self._points = {point.id: point for point in plan.vantage_points if point.key}
         self._judged = plan.objectives.rto_binds != "none"
+        self._gone = gone
         self._newest: dict[str, datetime] = {}
+        self._heard_s: dict[str, float] = {}
+        self._told: dict[str, tuple[int, str]] = {}
+        self._quiet: set[str] = set()
         self._seq = 0
+        self._lock = threading.Lock()
 
     @property
     def wanted(self) -> Collection[str]:
@@ -69,6 +97,72 @@ class VantageWatch:
             fix = "The drill goes on without it; see whether `drill probe` runs there."
             self._recorder.say(Kind.FINDING_RAISED, f"finding/vantage/{name}", code="D540", what=what, fix=fix, severity="warning")
 
+    def unheard(self, *, within_s: float = FRESH_WITHIN_S) -> list[str]:
+        """A sentence for each point whose users count and that sends nothing now: an outage would be certain to stay unmeasured.
+
+        Waits until each has sent something since the call.
+        """
+        if not self.wanted:
+            return []
+        self._look()
+        begun_s = self._recorder.clock.mono_s()
+        silent = self._wait(lambda: [name for name in self.wanted if self._heard_s.get(name, begun_s) <= begun_s], within_s)
+        now_s = self._recorder.clock.mono_s()
+        return [f"{name} has sent nothing for {now_s - self._heard_s.get(name, begun_s):.0f} s" for name in silent]
+
+    def start(self) -> None:
+        """Say from now on, in a thread of its own, when a point whose users count falls silent and when it is back; until the verdict."""
+        if self.wanted:
+            threading.Thread(target=self.stay, name="vantage-watch", daemon=True).start()
+
+    def go_on(self) -> None:
+        """The same in another life of the engine: what was sent before is not read again."""
+        self._seq, _ = self._recorder.journal.head(self._recorder.drill)
+        self.start()
+
+    def stay(self) -> None:
+        """Say it until nothing is measured any more, or this process has let the drill go."""
+        clock, looked_s = self._recorder.clock, float("-inf")
+        try:
+            while not self._gone() and not self._recorder.look(_past):
+                self._look()
+                if clock.mono_s() - looked_s > _BLINK_S:
+                    self._heard_s |= dict.fromkeys(self.wanted, clock.mono_s())
+                looked_s = clock.mono_s()
+                self.tell_silence()
+                clock.sleep(WATCH_EVERY_S)
+        except JournalBroken as error:  # another engine has the drill, or nobody can write: this one hears of it where it acts
+            _LOG.warning("vantage.unwatched", extra={"drill": self._recorder.drill, "why": str(error)})
+
+    def tell_silence(self) -> None:
+        """Write down who has fallen silent since the last look, and who is back. Raises: JournalBroken."""
+        self._look()
+        now_s = self._recorder.clock.mono_s()
+        for name in self.wanted:
+            quiet_s = now_s - self._heard_s.get(name, now_s)
+            if (quiet_s > QUIET_S) == (name in self._quiet):
+                continue
+            self._quiet ^= {name}
+            self._tell(name, quiet_s)
+
+    def _tell(self, name: str, quiet_s: float) -> None:
+        silent = name in self._quiet
+        times, since = self._told.get(name, (0, ""))
+        if silent:
+            newest = self._newest.get(name)
+            times, since = times + 1, stamp(newest) if newest else f"{self._recorder.clock.epoch}/{times}"
+            self._told[name] = (times, since)
+        if times > _MOST_TOLD:
+            return
+        what = f"nothing has come from {name} for {quiet_s:.1f} s." if silent else f"{name} sends again."
+        fix = (
+            "See whether `drill probe` runs there and reaches the server; what it cannot see, the report calls unmeasured."
+            if silent
+            else ""
+        )
+        code, word, severity = ("D541", "silent", "warning") if silent else ("D542", "back", "info")
+        self._recorder.say(Kind.FINDING_RAISED, f"finding/vantage/{name}/{word}/{since}", code=code, what=what, fix=fix, severity=severity)
+
     def hear_out(self, *, within_s: float = LATE_WITHIN_S) -> None:
         """Wait until the points have told all up to the verdict: what is on its way must not be cut off by the last fact."""
         if not self._points:
@@ -89,8 +183,11 @@ class VantageWatch:
             clock.sleep(_POLL_S)
 
     def _look(self) -> None:
-        drill = self._recorder.drill
-        for fact in self._recorder.journal.read(drill, after=self._seq, kinds=frozenset({Kind.PROBE_SAMPLED})):
-            self._seq = fact.seq
-            if vantage := vantage_of(fact):
-                self._newest[vantage] = max(fact.at, self._newest.get(vantage, fact.at))
+        with self._lock:
+            kinds = frozenset({Kind.PROBE_SAMPLED})
+            for fact in self._recorder.journal.read(self._recorder.drill, after=self._seq, kinds=kinds):
+                self._seq = fact.seq
+                vantage = vantage_of(fact)
+                if vantage and fact.at > self._newest.get(vantage, _NEVER):
+                    self._newest[vantage] = fact.at
+                    self._heard_s[vantage] = self._recorder.clock.mono_s()

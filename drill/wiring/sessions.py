@@ -249,17 +249,19 @@ def _say_what_is_emulated(recorder: Recorder, plan: Plan) -> None:
 def _kit(
     records: Records, plan: Plan, *, recorder: Recorder, grounds: Grounds, people: People, report_dir: Path, watchers: Watchers
 ) -> Kit:
-    measure, hear_out = measuring(
+    measure, points = measuring(
         records.settings,
         recorder,
         plan,
         secrets=grounds.secrets,
         orders=lambda: orders_of(recorder.drill, plan, grounds.world.ground, grounds.probes),
         measure=watchers.measure,
+        gone=watchers.gone,
     )
     hooks = Hooks(
         start_observer=measure,
-        hear_out=hear_out,
+        hear_out=points.hear_out,
+        unheard=points.unheard,
         stop_observer=watchers.stop_measuring,
         canary_ranges=grounds.canary_ranges(recorder.drill),
         arm_dead_man=watchers.dead_man.arm,

@@ -43,12 +43,15 @@ def measuring(
     secrets: Secrets,
     orders: Callable[[], Mapping[str, WorkOrder]],
     measure: Callable[[], None],
-) -> tuple[Callable[[], None], Callable[[], None]]:
-    """How the measurement begins, here by `measure` and at the vantage points; and how it is waited for at the end.
+    gone: Callable[[], bool],
+) -> tuple[Callable[[], None], VantageWatch]:
+    """How the measurement begins, here by `measure` and at the vantage points; and who watches them, until this process is `gone`.
 
     The first raises PreflightFailed: a vantage point whose users count cannot send (F073) or does not (F071), or a key is weak (F074).
     """
-    watch = VantageWatch(recorder, plan)
+    watch = VantageWatch(recorder, plan, gone=gone)
+    if recorder.look(lambda progress: progress.started and not progress.outcome):
+        watch.go_on()
 
     def begin() -> None:
         if watch.wanted and not settings.shared and not listening(settings):
@@ -58,5 +61,6 @@ def measuring(
             refuse_weak_keys(plan, secrets.get)
         measure()
         watch.begin(orders() if plan.vantage_points else {})
+        watch.start()
 
-    return begin, watch.hear_out
+    return begin, watch

@@ -50,6 +50,7 @@ class Watchers:
         def aside(reason: str, words: Words) -> None:
             threading.Thread(target=warn, args=(reason, words), name="warning", daemon=True).start()
 
+        self._over = threading.Event()
         alarms = WatchAlarms(recorder, plan, warn=aside)
         ground = SandboxWard(sandbox) if sandbox is not None else None
         self._watchman = Watchman((self.observer, self.dead_man), alarms, clock=recorder.clock, ground=ground)
@@ -65,8 +66,13 @@ class Watchers:
         self.observer.go_on()
         self._watchman.start()
 
+    def gone(self) -> bool:
+        """Whether the drill was let go."""
+        return self._over.is_set()
+
     def let_go(self) -> None:
         """Start nobody from now on; who lives, lives on."""
+        self._over.set()
         self._watchman.stop()
 
     def stop_measuring(self) -> None:

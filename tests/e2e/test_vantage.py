@@ -139,3 +139,20 @@ def test_samples_from_a_file_are_taken_while_the_drill_runs_and_refused_when_it_
     assert "V127" in {finding["code"] for finding in report["findings"]}
     assert code == 0
     assert (late.returncode, "[F075]" in late.stderr) == (3, True)
+
+
+@pytest.mark.sweep
+def test_an_agent_that_dies_while_people_make_up_their_minds_keeps_the_outage_from_beginning(place: Place) -> None:
+    with serving(place) as served, agent(served, "frankfurt") as there:
+        engine = place.run("silent", "--manual", sets=(*points("frankfurt"), PATIENT))
+        engine.fact("AcknowledgementRequested", gate="go")
+        there.kill()
+        engine.fact("FindingRaised", code="D541")
+        answer(place, engine, "go")
+        code = engine.ended()
+
+    facts = place.facts("silent")
+    (look,) = [fact["data"] for fact in facts if fact["kind"] == "PreflightChecked" and fact["data"]["check"] == "ground after go"]
+    assert (code, look["ok"]) == (4, False)
+    assert "frankfurt has sent nothing for" in look["detail"]
+    assert not any(fact["kind"] == "OutageInjected" for fact in facts)

@@ -55,6 +55,16 @@ def test_a_step_that_cuts_nothing_off_asks_for_no_dead_man() -> None:
     assert troupe.hooked.count("await") == 1
 
 
+def test_a_place_elsewhere_that_falls_silent_after_the_ground_was_touched_keeps_the_outage_from_beginning() -> None:
+    troupe = Troupe(stage=losing(), silent_from=3)
+
+    troupe.play()
+
+    (abort,) = troupe.stage.facts(Kind.ABORT_REQUESTED)
+    assert troupe.ran() == ["a.x"]
+    assert (ended(troupe).outcome, abort.data["reason"]) == ("aborted", "frankfurt has sent nothing for 5 s")
+
+
 def test_samples_taken_elsewhere_are_heard_out_before_the_drill_is_judged() -> None:
     troupe = Troupe()
 

@@ -40,6 +40,14 @@ def test_a_step_that_is_no_longer_ready_keeps_the_drill_from_starting() -> None:
     assert (looks(troupe)[0][0], looks(troupe)[0][1].split("; ")[0]) == (False, "a.x: its quota is used up")
 
 
+def test_a_place_elsewhere_that_fell_silent_while_people_made_up_their_minds_keeps_the_drill_from_starting() -> None:
+    troupe = Troupe(silent_from=1)
+
+    assert troupe.play()["exit_code"] == 4
+    assert troupe.ran() == []
+    assert looks(troupe) == [(False, "frankfurt has sent nothing for 5 s")]
+
+
 class DeadStandby(ScriptedStep):
     """A promote whose standby dies after the preflight."""
 

@@ -96,6 +96,93 @@ def test_it_waits_for_a_point_that_is_gone_for_five_seconds_and_no_longer() -> N
     assert clock.slept_s - begun_s == pytest.approx(5, abs=0.5)
 
 
+def test_a_point_that_sends_nothing_more_keeps_the_outage_from_beginning() -> None:
+    watch, _, clock = watched({0.5: "tokyo", 1.0: "frankfurt"})
+    watch.begin(ORDERS)
+    clock.at_s += 9
+
+    assert watch.unheard() == ["frankfurt has sent nothing for 14 s"]
+
+
+def test_what_was_sent_before_the_look_is_no_sign_of_life_and_what_comes_after_it_is() -> None:
+    watch, _, clock = watched({0.5: "tokyo", 1.0: "frankfurt", 3.0: "frankfurt"})
+    watch.begin(ORDERS)
+    begun_s = clock.slept_s
+
+    assert watch.unheard() == []
+    assert clock.slept_s - begun_s == pytest.approx(2, abs=0.5)
+
+
+def silences(journal: MemoryJournal) -> list[tuple[str, str]]:
+    return [(fact.data["code"], fact.data["what"]) for fact in journal.read("d", kinds=frozenset({Kind.FINDING_RAISED}))]
+
+
+def test_a_point_that_falls_silent_is_told_once_and_once_that_it_is_back() -> None:
+    watch, journal, clock = watched({0.5: "tokyo", 1.0: "frankfurt", 8.0: "frankfurt"})
+    watch.begin(ORDERS)
+    heard_s = clock.slept_s
+
+    told: list[tuple[float, str]] = []
+    while clock.slept_s < 10:
+        watch.tell_silence()
+        told += [(clock.slept_s - heard_s, code) for code, _ in silences(journal)[len(told) :]]
+        clock.sleep(0.5)
+
+    assert [code for _, code in told] == ["D541", "D542"]
+    assert silences(journal)[0][1].startswith("nothing has come from frankfurt for 3.")
+    assert 3 < told[0][0] <= 4
+
+
+def test_a_point_that_comes_and_goes_is_told_of_five_times_and_no_more() -> None:
+    sends = {1.0 + 5 * turn: "frankfurt" for turn in range(9)}
+    watch, journal, clock = watched({0.5: "tokyo", **sends})
+    watch.begin(ORDERS)
+
+    while clock.slept_s < 45:
+        watch.tell_silence()
+        clock.sleep(0.5)
+
+    assert [code for code, _ in silences(journal)] == ["D541", "D542"] * 5
+
+
+@pytest.mark.parametrize("end", [Kind.FAILBACK_STARTED, Kind.ABORT_REQUESTED])
+def test_after_the_verdict_nobody_is_missed(end: Kind) -> None:
+    watch, journal, clock = watched({0.5: "tokyo", 1.0: "frankfurt"})
+    watch.begin(ORDERS)
+    Recorder("d", journal=journal, clock=clock).say(end, "end", reason="x", channel="engine")
+
+    watch.stay()
+
+    assert silences(journal) == []
+
+
+def test_another_life_watches_on_and_an_engine_that_let_the_drill_go_does_not() -> None:
+    watch, journal, clock = watched({0.5: "tokyo", 1.0: "frankfurt"})
+    watch.begin(ORDERS)
+    lives = iter([False] * 12 + [True])
+    later = VantageWatch(Recorder("d", journal=journal, clock=clock), vantage_plan(), gone=lambda: next(lives))
+
+    later.stay()
+
+    assert [code for code, _ in silences(journal)] == ["D541"]
+    assert next(lives, None) is None
+
+
+def test_an_engine_that_stood_still_itself_takes_nobody_for_silent() -> None:
+    watch, journal, clock = watched({0.5: "tokyo", 1.0: "frankfurt"})
+    watch.begin(ORDERS)
+    looks = iter(range(12))
+
+    def gone() -> bool:
+        look = next(looks)
+        clock.at_s += 30 if look % 4 == 2 else 0
+        return look == 11
+
+    VantageWatch(Recorder("d", journal=journal, clock=clock), vantage_plan(), gone=gone).stay()
+
+    assert silences(journal) == []
+
+
 @pytest.mark.parametrize(
     "points", [{}, {"vantage_points": tuple(point.model_copy(update={"key": ""}) for point in vantage_plan().vantage_points)}]
 )
@@ -105,6 +192,8 @@ def test_a_plan_without_points_that_send_costs_nothing(points: dict[str, Any]) -
     watch.begin({})
     watch.hear_out()
 
+    assert watch.unheard() == []
+    watch.start()
     assert (journal.read("d"), clock.slept_s, list(watch.wanted)) == ([], 0.0, [])
 
 

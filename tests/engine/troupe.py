@@ -43,6 +43,9 @@ class Troupe:
     answers: Mapping[str, str] = field(default_factory=lambda: {"go": "1", "b": "1"})
     hooked: list[str] = field(default_factory=list)
     canary: Sequence[tuple[int, int]] | Fatal = ()
+    silent_from: int = 0
+    """At which look for places elsewhere one has fallen silent; 0: all send."""
+    looks: int = 0
     dead_man_falls: int = 0
     """At which look for the dead man there is none any more; 0: it always stands."""
 
@@ -60,6 +63,7 @@ class Troupe:
             publish=self._publish,
             await_dead_man=self._await_dead_man,
             hear_out=lambda: self.hooked.append("hear out"),
+            unheard=self._unheard,
         )
         self.crew = DrillCrew(
             Kit(
@@ -81,6 +85,10 @@ class Troupe:
         if isinstance(self.canary, Fatal):
             raise self.canary
         return self.canary
+
+    def _unheard(self) -> list[str]:
+        self.looks += 1
+        return ["frankfurt has sent nothing for 5 s"] if 0 < self.silent_from <= self.looks else []
 
     def _await_dead_man(self) -> None:
         self.hooked.append("await")
