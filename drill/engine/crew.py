@@ -142,9 +142,8 @@ class DrillCrew:
             self._hooks.warm()
             self._hooks.await_dead_man()
         except PreflightFailed as error:  # nobody would measure, or nobody end the outage: nothing was touched yet
-            self._recorder.say(
-                Kind.PREFLIGHT_CHECKED, f"preflight/{error.code}", check="watchers", ok=False, detail=error.what, fix=error.fix
-            )
+            why = {"detail": error.what, "fix": error.fix, "code": error.code}
+            self._recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{error.code}", check="watchers", ok=False, **why)
             return {"status": "failed", "failed": [str(error)]}
         self._recorder.say(Kind.DRILL_STARTED, "started")
         return {"status": "ok"}

@@ -181,7 +181,7 @@ class LiveGround:
 
 
 def _as_advice(check: Check) -> Advice:
-    return Advice(check.name, "ok" if check.ok else "error", check.detail, check.fix)
+    return Advice(check.name, "ok" if check.ok else "error", check.detail, check.fix, check.code)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Check:
     ok: bool
     detail: str
     fix: str = ""
+    code: str = ""
 
 
 class Preflight:
@@ -66,9 +67,8 @@ class Preflight:
         return checks
 
     def _written(self, check: Check) -> Check:
-        self._recorder.say(
-            Kind.PREFLIGHT_CHECKED, f"preflight/{check.name}", check=check.name, ok=check.ok, detail=check.detail, fix=check.fix
-        )
+        why = {"detail": check.detail, "fix": check.fix, **({"code": check.code} if check.code else {})}
+        self._recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{check.name}", check=check.name, ok=check.ok, **why)
         return check
 
     def _all(self) -> Iterable[Check]:
@@ -164,7 +164,7 @@ class Preflight:
                 lifetimes.note(effects[planned.id], foreseen[planned.id])
             except DrillError as error:
                 if error.code != "A201" or not _waits_for_outputs(planned.params):  # else nobody can know its parameters yet
-                    yield Check(f"step {planned.id}", ok=False, detail=error.what, fix=error.fix)
+                    yield Check(f"step {planned.id}", ok=False, detail=error.what, fix=error.fix, code=error.code)
                 continue
             count = sum(effect.count for effect in effects[planned.id])
             yield Check(f"step {planned.id}", not trouble, "; ".join(trouble) or f"{count} change(s) ahead")
@@ -196,4 +196,4 @@ def _guarded(name: str, look: Callable[[], str], *, fix: str) -> Check:
     try:
         return Check(name, ok=True, detail=look())
     except DrillError as error:
-        return Check(name, ok=False, detail=error.what, fix=error.fix or fix)
+        return Check(name, ok=False, detail=error.what, fix=error.fix or fix, code=error.code)

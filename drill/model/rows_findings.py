@@ -68,7 +68,12 @@ def _told(fact: Fact, ms: int) -> FindingRow | None:
         return _chosen(fact, ms)
     if fact.kind is Kind.ABORT_REQUESTED:
         return _row("V122", "warning", f"An abort was asked for by {data['channel']}: {data['reason']}", at_ms=ms)
-    return None if data["ok"] else _row("V117", "error", f"Preflight {data['check']} failed: {data['detail']}", at_ms=ms)
+    return None if data["ok"] else _refused(fact, ms)
+
+
+def _refused(fact: Fact, ms: int) -> FindingRow:
+    data, code = fact.data, f"[{fact.data['code']}] " if fact.data.get("code") else ""
+    return _row("V117", "error", f"Preflight {data['check']} failed: {code}{data['detail']}", fix=str(data.get("fix", "")), at_ms=ms)
 
 
 def _chosen(fact: Fact, ms: int) -> FindingRow:

@@ -48,9 +48,14 @@ def _with_fix(data: Mapping[str, Any], what: str) -> str:
     return f"{what} [{data['code']}] {data['error']} {data['fix']}"
 
 
+def _refused(data: Mapping[str, Any]) -> str:
+    code = f"[{data['code']}] " if data.get("code") else ""
+    return f"FAILED {code}{data['detail']} {data.get('fix', '')}"
+
+
 _TELLERS: Final[Mapping[Kind, _Teller]] = {
     Kind.DRILL_PLANNED: lambda d: Telling("drill", "planned", f"plan {str(d['plan_digest'])[:12]}, started by {d['started_by']}"),
-    Kind.PREFLIGHT_CHECKED: lambda d: Telling("check", str(d["check"]), ("ok " if d["ok"] else "FAILED ") + str(d["detail"])),
+    Kind.PREFLIGHT_CHECKED: lambda d: Telling("check", str(d["check"]), f"ok {d['detail']}" if d["ok"] else _refused(d)),
     Kind.DRILL_STARTED: lambda _: Telling("drill", "started", ""),
     Kind.ENGINE_STARTED: lambda d: Telling("engine", "started", f"pid {d['pid']} on {d['host']}, version {d['version']}"),
     Kind.PHASE_OPENED: lambda d: Telling("phase", str(d["phase"]), "opened"),

@@ -48,6 +48,7 @@ class VantageLook:
         address = listening(self.settings)
         if address:
             return Advice(self.name, "ok", f"{names} may send to http://{address}")
-        return Advice(
-            self.name, "warning", f"no web server runs here yet for {names}", "Start `drill serve --web HOST:PORT` before the drill."
-        )
+        detail, fix = f"no web server runs here yet for {names}", "Start `drill serve --web HOST:PORT` before the drill."
+        if any(point.key and point.user_view for point in self.plan.vantage_points):
+            return Advice(self.name, "error", f"{detail}: a drill would be refused, for their users count", fix, "F073")
+        return Advice(self.name, "warning", detail, fix)

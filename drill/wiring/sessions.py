@@ -202,9 +202,9 @@ def man(
 
 def refuse(records: Records, drill: str, error: DrillError) -> None:
     """End a drill that has not begun: nothing was touched."""
-    recorder = records.recorder(drill)
-    recorder.say(Kind.PREFLIGHT_CHECKED, f"preflight/{error.code}", check="ground", ok=False, detail=error.what)
-    recorder.say(Kind.DRILL_FINISHED, "finished", outcome="refused", exit_code=3, left=[], reason=str(error))
+    say, why = records.recorder(drill).say, {"detail": error.what, "fix": error.fix, "code": error.code}
+    say(Kind.PREFLIGHT_CHECKED, f"preflight/{error.code}", check="ground", ok=False, **why)
+    say(Kind.DRILL_FINISHED, "finished", outcome="refused", exit_code=3, left=[], reason=str(error))
 
 
 def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir: Path, grounds: Grounds, lease: SiteLease) -> Manned:

@@ -132,6 +132,15 @@ def test_a_second_try_and_a_failure_say_so_with_code_and_remedy() -> None:
     assert out.getvalue() == "   12.3s  step     a.b  FAILED (try 2) [A141] it broke. Plan again.\n"
 
 
+def test_a_check_that_failed_says_so_with_code_and_remedy() -> None:
+    out = io.StringIO()
+    data = {"check": "watchers", "ok": False, "detail": "no web server runs.", "fix": "Start one.", "code": "F073"}
+
+    LinesView(out).show(sample.running(), [fact(Kind.PREFLIGHT_CHECKED, data)])
+
+    assert out.getvalue() == "   12.3s  check    watchers  FAILED [F073] no web server runs. Start one.\n"
+
+
 def test_samples_and_receipts_are_not_news() -> None:
     sampled = dict.fromkeys(PAYLOAD[Kind.CANARY_ACKNOWLEDGED], 1)
 

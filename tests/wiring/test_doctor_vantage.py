@@ -47,8 +47,14 @@ def test_without_a_web_server_points_that_send_are_not_heard_yet(settings: Setti
     before = looked(settings, vantage_plan(), KEYS)
     monkeypatch.setattr(doctor_vantage, "listening", lambda _settings: "127.0.0.1:8080")
 
-    assert before == [("vantage points", "warning", "")]
+    assert before == [("vantage points", "error", "F073")], "a drill would be refused with this code"
     assert looked(settings, vantage_plan(), KEYS) == [("vantage points", "ok", "")]
+
+
+def test_without_a_web_server_points_whose_users_do_not_count_are_a_warning_only(settings: Settings) -> None:
+    points = tuple(point.model_copy(update={"user_view": False}) for point in vantage_plan().vantage_points)
+
+    assert looked(settings, vantage_plan().model_copy(update={"vantage_points": points}), KEYS) == [("vantage points", "warning", "")]
 
 
 def test_where_machines_share_the_database_the_server_may_be_elsewhere(settings: Settings) -> None:
@@ -58,8 +64,8 @@ def test_where_machines_share_the_database_the_server_may_be_elsewhere(settings:
 def test_a_key_that_could_be_guessed_is_an_error_and_one_that_is_not_set_is_said_by_the_look_at_secrets(settings: Settings) -> None:
     weak = looked(settings, vantage_plan(), {**KEYS, "VANTAGE_TOKYO": "tokyo"})
 
-    assert weak == [("vantage point tokyo", "error", "F074"), ("vantage points", "warning", "")]
-    assert looked(settings, vantage_plan()) == [("vantage points", "warning", "")]
+    assert weak == [("vantage point tokyo", "error", "F074"), ("vantage points", "error", "F073")]
+    assert looked(settings, vantage_plan()) == [("vantage points", "error", "F073")]
 
 
 def test_a_point_whose_users_count_and_whose_samples_come_by_file_has_to_be_fetched(settings: Settings) -> None:

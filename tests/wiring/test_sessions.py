@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from drill.model.errors import PreflightFailed
+from drill.model.events import Kind
 from drill.settings import Settings
 from drill.wiring.dead_men import EngineLife
-from drill.wiring.sessions import Manned
+from drill.wiring.records import Records
+from drill.wiring.sessions import Manned, refuse
 
 DRILL = "friday"
 
@@ -63,3 +66,12 @@ def test_who_listens_to_no_more_answers_starts_nobody_either(settings: Settings)
     manned(EngineLife(settings, DRILL), charges).hush()
 
     assert charges.told == ["let go"]
+
+
+def test_a_refusal_is_written_down_with_its_code_and_remedy(settings: Settings) -> None:
+    records = Records(settings)
+
+    refuse(records, DRILL, PreflightFailed("no web server runs.", code="F029", fix="Start one."))
+
+    (check,) = records.journal.read(DRILL, kinds=frozenset({Kind.PREFLIGHT_CHECKED}))
+    assert (check.data["ok"], check.data["code"], check.data["fix"]) == (False, "F029", "Start one.")
