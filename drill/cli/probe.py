@@ -9,15 +9,21 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from drill.cli.loading import SETS
-from drill.model.errors import UsageError
+from drill.model.errors import PreflightFailed, UsageError
+
+if TYPE_CHECKING:
+    from drill.wiring.vantage_taking import Taken
 
 _EVERY_S = 30.0
 """How often a log hears that samples are being taken; a terminal hears it every second, on one line."""
+
+_CLOCK_S = 5.0
+"""What is so far in the future was stamped by a clock that is ahead."""
 
 
 @click.command(name="probe")
@@ -88,7 +94,22 @@ def _take(source: Path | None, drill: str, *, as_json: bool) -> None:
     found = take_file(records, trusted(records, records.known(drill)), source)
     if as_json:
         click.echo(json.dumps({"drill": drill, **found.__dict__}, ensure_ascii=False))
-        return
+    else:
+        _tell_taken(drill, found)
+    if not found.taken:
+        raise _nothing_taken(source, drill, found)
+
+
+def _nothing_taken(source: Path, drill: str, found: Taken) -> PreflightFailed:
+    """Why a file was no use, as far as can be told."""
+    ahead = found.refused and found.ahead_s >= _CLOCK_S
+    why = f": the clock of {found.vantage} is at least {found.ahead_s:.0f} s ahead of this one" if ahead else ""
+    behind = f": they are from before it, or the clock of {found.vantage} is behind" if found.outside and not found.refused else ""
+    fix = "Synchronise both clocks (NTP) and sample again." if ahead or behind else "See the counts; sample with the drill's own scenario."
+    return PreflightFailed(f"no sample of {source} fits the drill {drill}{why}{behind}.", code="F076", fix=fix)
+
+
+def _tell_taken(drill: str, found: Taken) -> None:
     click.echo(f"{found.vantage}: {found.taken} samples are in {drill}")
     for count, what in (
         (found.outside, "were taken long before the drill"),

@@ -29,17 +29,20 @@ class Taken:
     refused: int = 0
     unreadable: int = 0
     why: str = ""
+    ahead_s: float = 0.0
+    """So far its newest sample lies in the future: at least so much its clock is ahead."""
 
 
 def take_file(records: Records, drill: str, path: Path) -> Taken:
     """Append the samples of a file to a drill; one that is there already stays as it is.
 
-    Raises: UsageError: it is no such file (U056), or asked something else (U059). PreflightFailed: the drill has ended (F075), or has no
-    such vantage point (F072). JournalBroken: the journal cannot be written.
+    Raises: UsageError: it is no such file (U056), or asked something else (U059). PreflightFailed: the drill has ended (F075), has no such
+    vantage point (F072), or one that proves by a key what it sends (F077). JournalBroken: the journal cannot be written.
     """
     planned = next(iter(records.journal.read(drill, kinds=frozenset({Kind.DRILL_PLANNED}))))
     plan, head = records.plan(drill), read_head(path)
     _refuse_another(plan, head, path)
+    _refuse_keyed(plan, head.vantage)
     journal = SqlJournal(records.database)
     found = Taken(head.vantage)
     if records.progress(drill).outcome:
@@ -47,7 +50,9 @@ def take_file(records: Records, drill: str, path: Path) -> Taken:
     lines_of = read_samples(path)
     while lines := list(islice(lines_of, MOST_SAMPLES)):
         samples = [line for line in lines if line is not None]
-        sieved = sieve(plan, head.vantage, samples, planned_at=planned.at, moment=Moment.by(records.clock))
+        moment = Moment.by(records.clock)
+        found.ahead_s = max([found.ahead_s, *((sample.at - moment.now).total_seconds() for sample in samples)])
+        sieved = sieve(plan, head.vantage, samples, planned_at=planned.at, moment=moment)
         if not store(journal, drill, sieved.drafts):
             raise _ended(drill)
         found.taken += len(sieved.drafts)
@@ -61,6 +66,13 @@ def take_file(records: Records, drill: str, path: Path) -> Taken:
 def _ended(drill: str) -> PreflightFailed:
     fix = "Take the file while the drill waits at a gate: before its failback is over."
     return PreflightFailed(f"the drill {drill} has ended: nothing that is measured may follow its last fact.", code="F075", fix=fix)
+
+
+def _refuse_keyed(plan: Plan, vantage: str) -> None:
+    """Raises: PreflightFailed: the point sends with a key, which a file that anybody can write does not hold (F077)."""
+    if any(point.id == vantage and point.key for point in plan.vantage_points):
+        what = f"{vantage} sends with its key: a file, which anybody can write, does not count for it."
+        raise PreflightFailed(what, code="F077", fix="Give a vantage point that is to bring a file no `key` in the scenario.")
 
 
 def _refuse_another(plan: Plan, head: FileHead, path: Path) -> None:

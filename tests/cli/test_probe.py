@@ -93,13 +93,13 @@ def test_a_file_that_is_there_and_a_point_that_is_not_are_refused(drill: Drill, 
     assert (tmp_path / "out.jsonl").read_text() == "mine"
 
 
-def _story(ending: Any = "running") -> str:
+def _story(ending: Any = "running", key: str = "") -> str:
     """A drill with the vantage point frankfurt, in the journal of the home."""
     from tests.model.story import redrafted
     from tests.model.story_vantage import with_points
 
     story = Story(every_s=0.5, ending=ending)
-    point = {"id": "frankfurt", "probes": ["checkout"]}
+    point = {"id": "frankfurt", "probes": ["checkout"], "key": key}
     facts = with_points(story.facts(), Plan.model_validate({**_plan(story), "vantage_points": [point]}).vantage_points, [])
     journal().append(story.drill, [replace(draft, at=draft.at - ZERO_AT + STARTED) for draft in redrafted(facts)])
     return story.drill
@@ -110,11 +110,19 @@ def _plan(story: Story) -> dict[str, Any]:
     return found
 
 
-def _file(path: Path, *, scenario: str = "sandbox-region-outage", vantage: str = "frankfurt", method: str = "POST", tail: str = "") -> Path:
+def _file(
+    path: Path,
+    *,
+    off: timedelta = timedelta(),
+    scenario: str = "sandbox-region-outage",
+    vantage: str = "frankfurt",
+    method: str = "POST",
+    tail: str = "",
+) -> Path:
     probe = {"id": "checkout", "http": "http://shop.drill.test/checkout", "method": method, "every_s": 0.5, "timeout_s": 1.0}
     head = {"drill_samples": 1, "scenario": scenario, "vantage": vantage, "probes": [{**probe, "user_view": True}]}
     known = {"clock_offset_s": None, "clock_error_s": None, "clock_boot": ""}
-    rows = [sampled(k, at=STARTED + timedelta(seconds=k), **known).model_dump_json() for k in range(5)]
+    rows = [sampled(k, at=STARTED + off + timedelta(seconds=k), **known).model_dump_json() for k in range(5)]
     early = sampled(99, at=STARTED - timedelta(hours=1), **known).model_dump_json()
     path.write_text("\n".join([json.dumps(head), *rows, early, tail]))
     return path
@@ -155,6 +163,31 @@ def test_nothing_is_taken_after_the_last_fact(drill: Drill, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("off", "why"),
+    [
+        (timedelta(hours=1), "the clock of frankfurt is at least 34"),
+        (timedelta(hours=-2), "they are from before it, or the clock of frankfurt is behind"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_taken_is_a_failure_that_names_the_clock(
+    drill: Drill, tmp_path: Path, off: timedelta, why: str
+) -> None:
+    said = drill("probe", "--take", _story(), _file(tmp_path / "s.jsonl", off=off))
+
+    assert (said.code, "[F076]" in said.err, why in said.err) == (3, True, True), said.err
+    assert "frankfurt: 0 samples are in" in said.out
+
+
+def test_a_file_proves_nothing_for_a_point_that_sends_with_a_key(drill: Drill, tmp_path: Path) -> None:
+    name = _story(key="secret:VANTAGE_FRANKFURT")
+
+    said = drill("probe", "--take", name, _file(tmp_path / "s.jsonl"))
+
+    assert (said.code, "[F077]" in said.err) == (3, True), said.err
+    assert not [fact for fact in journal().read(name, kinds=frozenset({Kind.PROBE_SAMPLED})) if fact.data.get("vantage")]
+
+
+@pytest.mark.parametrize(
     ("changed", "code", "exits"),
     [
         ({"scenario": "another"}, "U059", 2),
@@ -162,7 +195,7 @@ def test_nothing_is_taken_after_the_last_fact(drill: Drill, tmp_path: Path) -> N
         ({"vantage": "lagos"}, "F072", 3),
     ],
 )
-def test_a_file_of_something_else_is_refused(drill: Drill, tmp_path: Path, changed: dict[str, str], code: str, exits: int) -> None:
+def test_a_file_of_something_else_is_refused(drill: Drill, tmp_path: Path, changed: dict[str, Any], code: str, exits: int) -> None:
     said = drill("probe", "--take", _story(), _file(tmp_path / "s.jsonl", **changed))
 
     assert (said.code, f"[{code}]" in said.err) == (exits, True), said.err
