@@ -30,6 +30,7 @@ _BLINK_S: Final = 2.0
 """Whoever has not looked for so long stood still itself: the silence of others says nothing yet."""
 _MOST_TOLD: Final = 5
 """So often one point's silence is told."""
+_INJECTED: Final = frozenset({Kind.OUTAGE_INJECTED})
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _LOG: Final = logging.getLogger(__name__)
 
@@ -100,9 +101,9 @@ class VantageWatch:
     def unheard(self, *, within_s: float = FRESH_WITHIN_S) -> list[str]:
         """A sentence for each point whose users count and that sends nothing now: an outage would be certain to stay unmeasured.
 
-        Waits until each has sent something since the call.
+        Waits until each has sent something since the call. Nobody is missed once an outage was made: it may be what silences them.
         """
-        if not self.wanted:
+        if not self.wanted or self._recorder.journal.read(self._recorder.drill, kinds=_INJECTED):
             return []
         self._look()
         begun_s = self._recorder.clock.mono_s()

@@ -113,6 +113,14 @@ def test_what_was_sent_before_the_look_is_no_sign_of_life_and_what_comes_after_i
     assert clock.slept_s - begun_s == pytest.approx(2, abs=0.5)
 
 
+def test_once_an_outage_was_made_the_drill_goes_on_without_a_silent_point() -> None:
+    watch, journal, clock = watched({0.5: "tokyo", 1.0: "frankfurt"})
+    watch.begin(ORDERS)
+    Recorder("d", journal=journal, clock=clock).say(Kind.OUTAGE_INJECTED, "injected")
+
+    assert watch.unheard() == []
+
+
 def silences(journal: MemoryJournal) -> list[tuple[str, str]]:
     return [(fact.data["code"], fact.data["what"]) for fact in journal.read("d", kinds=frozenset({Kind.FINDING_RAISED}))]
 
