@@ -116,7 +116,7 @@ def test_what_was_sent_before_the_look_is_no_sign_of_life_and_what_comes_after_i
 def test_once_an_outage_was_made_the_drill_goes_on_without_a_silent_point() -> None:
     watch, journal, clock = watched({0.5: "tokyo", 1.0: "frankfurt"})
     watch.begin(ORDERS)
-    Recorder("d", journal=journal, clock=clock).say(Kind.OUTAGE_INJECTED, "injected")
+    Recorder("d", journal=journal, clock=clock).say(Kind.OUTAGE_INJECTED, "injected", site="primary", method="m", step="a.x")
 
     assert watch.unheard() == []
 
