@@ -59,11 +59,12 @@ def test_a_read_only_home_can_be_looked_at(sealed: Path, words: list[str]) -> No
     assert sorted(path.name for path in sealed.iterdir()) == before
 
 
-def test_what_writes_says_that_the_home_is_read_only(sealed: Path) -> None:
+def test_a_drill_in_a_read_only_home_is_refused_before_anything_is_touched(sealed: Path) -> None:
     said = held_to_its_modes(sealed, "run", str(PROJECT / "scenarios/sandbox-region-outage.yaml"))
 
-    assert said.returncode == 6, said
-    assert "error: [J02" in said.stderr
+    assert said.returncode == 3, said
+    assert f"error: [F080] {sealed} cannot be written" in said.stderr
+    assert "Point DRILL_HOME at" in said.stderr
     assert "Traceback" not in said.stderr
 
 
