@@ -172,6 +172,8 @@ def _words(what: str, fields: dict[str, Any]) -> str:
         return f"sampling {', '.join(fields['probes'])} for {fields['drill']}"
     if what == "over":
         return f"{fields.get('drill', 'the drill')} is over ({_counts(fields)})" if "taken" in fields else "the drill is over"
+    if what == "stopped":
+        return f"stopped sampling for {fields['drill']} ({_counts(fields)})"
     if "written" in fields:
         return f"ended: {fields['written']} samples written"
     if what == "ended":

@@ -49,7 +49,9 @@ class Agent:
         if prober is not None and (order is None or order.drill != prober.order.drill):
             await self._stop()
             played = True
-            self._tell("over", {"drill": prober.order.drill, **self._counts(prober)})
+            self._tell(
+                "stopped" if prober.order.drill == self._courier.given_up else "over", {"drill": prober.order.drill, **self._counts(prober)}
+            )
         if order is not None and self._prober is None:
             self._start(order)
         elif self._prober is not None:

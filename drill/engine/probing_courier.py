@@ -71,6 +71,8 @@ class Courier:
         self._word_s = now_s()
         self._lost: Mapping[str, int] = {}
         self.order: WorkOrder | None = None
+        self.given_up = ""
+        """The drill that no server spoke of any more; it may not be over."""
         self.sent: Counter[str] = Counter()
         """How many samples have arrived, by drill."""
         self.refused: Counter[str] = Counter()
@@ -92,7 +94,7 @@ class Courier:
         self._tell_lost()
         if self.order is not None and self._now_s() - self._word_s > WORD_WITHIN_S:
             self._tell("given up", {"drill": self.order.drill, "batches": self.kept})
-            self.order = None
+            self.given_up, self.order = self.order.drill, None
         return self.order
 
     def _turn(self) -> None:

@@ -203,9 +203,9 @@ def test_an_order_that_no_server_has_spoken_of_for_an_hour_is_none_any_more_and_
     link.away = False
     courier.turn()
 
+    assert (courier.given_up, "given up" in told.words()) == ("d", True)
     assert (orders, courier.turn()) == ([link.order, link.order, None, None], link.order)
     assert (waiting, link.numbers()) == (4, [1, 3599, 3601, 3602])
-    assert "given up" in told.words()
 
 
 def test_what_has_arrived_is_counted_for_each_drill_by_itself(spool: Spool) -> None:
