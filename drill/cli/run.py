@@ -41,6 +41,9 @@ def command(scenarios: tuple[Path, ...], *, dry_run: bool, drill_id: str | None,
     Exit codes: 0 objectives met, 1 missed or unmeasured, 2 invalid, 3 refused before anything was touched,
     4 declined, failed or aborted and undone, 5 on hold or a person is needed, 6 record broken, 130 stopped.
 
+    Where a `drill serve` runs, it plays the drill and this command follows it. Ctrl-C aborts the drill in order either way; a second one
+    leaves at once.
+
     \b
     Examples:
       drill run scenarios/sandbox-region-outage.yaml
