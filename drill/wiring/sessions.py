@@ -222,11 +222,11 @@ def _manned(records: Records, drill: str, plan: Plan, *, holder: str, report_dir
     def warn(reason: str, words: Words) -> None:
         crew.notifier.warn(reason, words)
 
-    watchers = Watchers(settings, recorder, plan, sandbox=grounds.sandbox, warn=warn)
-    kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
     def behind() -> bool:
         return hearing.behind()
 
+    watchers = Watchers(settings, recorder, plan, sandbox=grounds.sandbox, warn=warn)
+    kit = _kit(records, plan, recorder=recorder, grounds=grounds, people=people, report_dir=report_dir, watchers=watchers)
     crew = DrillCrew(replace(kit, hooks=replace(kit.hooks, behind=behind)))
     stack.callback(crew.notifier.close)
     hearing = hear(records, recorder, people, grounds, notifier=crew.notifier, on_trouble=_trouble(recorder.say), on_end=_deaf)

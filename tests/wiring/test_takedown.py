@@ -68,7 +68,7 @@ def test_a_drill_on_hold_and_one_whose_engine_is_gone_end_as_aborted(records: Re
         assert told(records, drill)  # a resume has nobody to text: the carrier went with the sandbox
 
 
-@pytest.mark.parametrize(("holder", "left"), [("", ""), (DEAD, ""), (this_process(), "cli:friday")])
+@pytest.mark.parametrize(("holder", "left"), [("", ""), (DEAD, ""), (this_process(), "cli:friday")], ids=["nobody", "dead", "alive"])
 def test_no_server_claims_a_drill_that_ended_with_its_ground_unless_an_engine_still_has_it(
     records: Records, holder: str, left: str
 ) -> None:
