@@ -3,7 +3,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# More workers than two cores: most of the time the tests wait for something.
+WORKERS ?= 3
 
 .PHONY: drill test lint types rules unit clouds faults fuzz bench load scale crash sweep clean install
 install: $(VENV)/.installed

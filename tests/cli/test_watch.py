@@ -81,7 +81,7 @@ def test_watching_a_drill_nobody_plays_says_so_and_ctrl_c_leaves_the_terminal_cl
     )
     os.close(theirs)
     try:
-        shown = _read_until(ours, b"waiting for")
+        shown = _read_until(ours, b"probe.until")
         os.write(ours, b"\x03")
         shown += _read_until(ours, b"no longer watching")
         code = child.wait(timeout=20)
@@ -100,7 +100,8 @@ def test_watching_a_drill_nobody_plays_says_so_and_ctrl_c_leaves_the_terminal_cl
 def _read_until(stream: int, words: bytes) -> bytes:
     seen = b""
     deadline = time.monotonic() + 30
-    while words not in seen and time.monotonic() < deadline:
+    while words not in seen:
+        assert time.monotonic() < deadline, seen.decode()
         try:
             seen += os.read(stream, 65536)
         except OSError:  # the other side has closed
