@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, Literal
@@ -52,7 +53,7 @@ class Databases:
         return {"all": {"children": {"pg_target": {"hosts": {"orders": {}}}}}}
 
 
-class FenceGround:
+class FenceGround(ABC):
     """A site `primary` with a database to fence, seen from its console. Its rival `standby` only follows, unless `rival` says else."""
 
     tells_when_fenced = True
@@ -65,21 +66,21 @@ class FenceGround:
         self.where: Any = Databases()
         self.rival("follows")
 
+    @abstractmethod
     def fence(self) -> Fence:
         """An adapter as a freshly started engine makes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self) -> Any:
         """Everything that a drill could have changed."""
-        raise NotImplementedError
 
     def connections_ended(self) -> bool:
         """Whether those that were open before are gone; what is stopped or killed has none."""
         return True
 
+    @abstractmethod
     def resist(self) -> None:
         """From now on whatever is done, the database goes on answering."""
-        raise NotImplementedError
 
     def rival(self, does: Rival) -> None:
         """What the other site's database does."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import uvicorn
+from starlette.applications import Starlette
 
 from drill.adapters.inbox_seal import Seal
 from drill.adapters.inbox_sql import SqlInbox, inbox_file
@@ -85,9 +86,15 @@ def _served(engine: sa.Engine) -> Iterator[Served]:
     inbox = SqlInbox(engine, Seal(KEY), world="w")
     inbox.enter("d")
     keeper = Storekeeper(inbox)
+    with running(build({PATH: inbox}, keeper)) as port:
+        yield Served(port, inbox, keeper)
+
+
+@contextmanager
+def running(app: Starlette) -> Iterator[int]:
+    """Serve an application until the end of the block; its port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(build({PATH: inbox}, keeper), http=Hasty, ws="none", loop="asyncio", lifespan="on", log_config=None)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, http=Hasty, ws="none", loop="asyncio", lifespan="on", log_config=None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     until_s = time.monotonic() + 10
@@ -95,7 +102,7 @@ def _served(engine: sa.Engine) -> Iterator[Served]:
         assert time.monotonic() < until_s, "the server did not start"
         time.sleep(0.01)
     try:
-        yield Served(listener.getsockname()[1], inbox, keeper)
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(10)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import uvicorn
 
 from drill.adapters.clock import SystemClock
 from drill.adapters.inbox_seal import Seal
@@ -31,7 +27,7 @@ from drill.web.storing import Storekeeper
 from drill.web.vantage import VantageDoor
 from drill.wiring.vantage_desk import VantageDesk
 from tests.engine.vantage_samples import order_for, sampled, vantage_plan
-from tests.web.served import KEY, PATH, Hasty
+from tests.web.served import KEY, PATH, running
 
 FRANKFURT = "frankfurt-key-that-nobody-guesses-0123456789"
 TOKYO = "tokyo-key-that-nobody-guesses-0123456789abcd"
@@ -133,19 +129,6 @@ def standing(folder: Path) -> Iterator[Stand]:
     inbox = SqlInbox(engine, Seal(KEY), world="w")
     inbox.enter("d")
     door = VantageDoor(VantageDesk(journal, clock, secret), clock)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    app = build({PATH: inbox}, Storekeeper(inbox), vantage=door)
-    server = uvicorn.Server(uvicorn.Config(app, http=Hasty, ws="none", loop="asyncio", lifespan="on", log_config=None))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    until_s = time.monotonic() + 10
-    while not server.started:
-        assert time.monotonic() < until_s, "the server did not start"
-        time.sleep(0.01)
-    try:
-        yield Stand(listener.getsockname()[1], journal, clock)
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-        engine.dispose()
+    with running(build({PATH: inbox}, Storekeeper(inbox), vantage=door)) as port:
+        yield Stand(port, journal, clock)
+    engine.dispose()
